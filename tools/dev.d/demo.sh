@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# ./dev demo: the whole road of the data once, in an environment of its own that is gone afterwards.
+
+# RabbitMQ is left out as long as nothing on this road uses it: it is the slowest to start.
+DEMO_SERVERS=(postgres kafka influx)
+DEMO_FILE=tests/Fixtures/activity-2000.ndjson
+DEMO_OLDER_CLIENT=tests/Fixtures/older-client-batch.json
+
+demo_command() {
+  local keep=
+  case "${1:-}" in '') ;; --keep) keep=yes ;; *) die "demo knows only --keep" ;; esac
+  use_state "$REPO/.dev/demo"
+  lock_state
+  # What an earlier demo left, if it was killed.
+  delete_state
+  use_state "$REPO/.dev/demo"
+  temporary_state
+  packages_ensure
+  build_solution
+  servers_up "${DEMO_SERVERS[@]}"
+  load_addresses "${DEMO_SERVERS[@]}"
+  hosts_up
+  eval "$(host_addresses)"
+  demo_run
+  [ -z "$keep" ] || demo_keep
+}
+
+# temporary_state: whatever ends this command, nothing stays behind; only after a failure the logs do.
+temporary_state() {
+  trap 'temporary_end $?' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+}
+
+temporary_end() {
+  trap '' INT TERM HUP
+  trap - EXIT
+  set +e
+  # The servers' last words may go to the log only: what was printed last is the result.
+  if [ "$1" -ne 0 ] && [ -d "$STATE/log" ]; then
+    rm -rf "$REPO/.dev/log.failed" && cp -a "$STATE/log" "$REPO/.dev/log.failed"
+    warn "stopping; the logs are kept in .dev/log.failed"
+  fi
+  delete_state || warn "not everything could be stopped: ps -ef | grep '$STATE'"
+  exit "$1"
+}
+
+demo_run() {
+  local sample=$REPO/$DEMO_FILE total half user
+  total=$(grep -c . "$sample")
+  half=$((total / 2))
+  say
+  say "sending $half sample events by HTTP, $((total - half)) to the topic, and an older client's batch …"
+  devtool send-http --url "$INGEST_URL" --file "$sample" --count "$half"
+  devtool send-topic --kafka "$KAFKA" --topic efficiency.events --file "$sample" --from "$half"
+  devtool send-http --url "$INGEST_URL" --body "$REPO/$DEMO_OLDER_CLIENT"
+  say "waiting until all is stored …"
+  devtool report --postgres "$POSTGRES" --kafka "$KAFKA" --wait-for $((total + 1)) --timeout-s 120 \
+    --influx-url "$INFLUX_URL" --influx-api "$INFLUX_API" --influx-bucket "$INFLUX_BUCKET" --influx-org "$INFLUX_ORG" --influx-token "$INFLUX_TOKEN" \
+    >"$STATE/report" || { cat "$STATE/report" && exit 1; }
+  say
+  user=$(sed -n '1s/.*"user_id":"\([^"]*\)".*/\1/p' "$sample")
+  devtool stats --url "$INGEST_URL" --user "$user"
+  devtool stats --url "$INGEST_URL" --user user123
+  say
+  cat "$STATE/report"
+}
+
+demo_keep() {
+  say
+  host_addresses
+  server_addresses "${DEMO_SERVERS[@]}"
+  say
+  say "Ctrl-C stops everything and deletes it."
+  trap 'exit 0' INT TERM
+  # A sleep in the background: a signal interrupts wait, but would wait for a sleep in the foreground.
+  while :; do
+    sleep 3600 9>&- &
+    wait $! || true
+  done
+}
