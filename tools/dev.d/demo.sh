@@ -56,8 +56,8 @@ demo_run() {
   devtool send-http --url "$INGEST_URL" --body "$REPO/$DEMO_OLDER_CLIENT"
   say "waiting until all is stored …"
   devtool report --postgres "$POSTGRES" --kafka "$KAFKA" --wait-for $((total + 1)) --timeout-s 120 \
-    --influx-url "$INFLUX_URL" --influx-api "$INFLUX_API" --influx-bucket "$INFLUX_BUCKET" --influx-org "$INFLUX_ORG" --influx-token "$INFLUX_TOKEN" \
-    >"$STATE/report" || { cat "$STATE/report" && exit 1; }
+    --influx-url "$INFLUX_URL" --influx-api "$INFLUX_API" --influx-bucket "$INFLUX_BUCKET" \
+    --influx-org "$INFLUX_ORG" --influx-token "$INFLUX_TOKEN" >"$STATE/report" || { cat "$STATE/report" && exit 1; }
   say
   user=$(sed -n '1s/.*"user_id":"\([^"]*\)".*/\1/p' "$sample")
   devtool stats --url "$INGEST_URL" --user "$user"

@@ -33,7 +33,11 @@ TEXT
 }
 
 # What a running host was started from: its settings and its build. Another of either means another start.
-host_fingerprint() { { host_settings "$1" && cat "$(built "$(host_project "$1")")"/*.dll "$(built "$(host_project "$1")")"/*.json; } | sha256sum; }
+host_fingerprint() {
+  local folder
+  folder=$(built "$(host_project "$1")")
+  { host_settings "$1" && cat "$folder"/*.dll "$folder"/*.json; } | sha256sum
+}
 
 hosts_up() {
   local host

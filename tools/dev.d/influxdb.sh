@@ -10,12 +10,15 @@ influx_title() { case $(kind influx) in local1) echo "InfluxDB 1.x, API v1" ;; *
 
 # Sets FOUND to local2 or local1, by what the binary says it is.
 influx_find() {
-  local kept=$1 binary='' version
+  local kept=$1 binary='' version toolbox=$PIPELINE_TOOLBOX/influxdb/influxdb
   if [ -n "${INFLUXD:-}" ]; then
     binary=$INFLUXD
     [ -x "$binary" ] || die "INFLUXD=$INFLUXD is not a program"
-  elif [ "$(influx_wish)" != local1 ] && [ "$kept" != local1 ] && [ -n "$PIPELINE_TOOLBOX" ] && [ -x "$PIPELINE_TOOLBOX/influxdb/influxdb" ]; then
-    binary=$("$PIPELINE_TOOLBOX/influxdb/influxdb" path) || die "the toolbox's influxd could not be unpacked"
+  elif [ -z "$(influx_wish)" ] && [ -n "$kept" ] && [ -x "$(cat "$STATE/run/influx.binary" 2>/dev/null)" ]; then
+    # The first choice stays, because the data lies in its format.
+    binary=$(cat "$STATE/run/influx.binary")
+  elif [ -z "$(influx_wish)" ] && [ -x "$toolbox" ]; then
+    binary=$("$toolbox" path) || die "the toolbox's influxd could not be unpacked"
   else
     command -v influxd >/dev/null || need_package influxdb -- "InfluxDB is missing (INFLUXD may name a binary of 2.x)"
     binary=$(command -v influxd)

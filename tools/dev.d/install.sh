@@ -19,14 +19,16 @@ apt_install() {
   if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && mine=yes
   fi
-  apt_get install -y --no-install-recommends "$@" || { apt_get update && apt_get install -y --no-install-recommends "$@"; } || result=1
+  apt_get install -y --no-install-recommends "$@" ||
+    { apt_get update && apt_get install -y --no-install-recommends "$@"; } || result=1
   [ -z "$mine" ] || rm -f "$policy"
   return $result
 }
 
 apt_get() {
   say "  apt-get $* …"
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 "$@" >>"$STATE/log/apt.log" 2>&1 9>&-
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 "$@" \
+    >>"$STATE/log/apt.log" 2>&1 9>&-
 }
 
 need_command() { # COMMAND PACKAGE WHY

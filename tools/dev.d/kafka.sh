@@ -14,7 +14,7 @@ kafka_title() {
   case $(kind kafka) in
     embedded) echo "embedded broker: in memory, 5 MB per partition, empty after a restart" ;;
     compose) echo "Apache Kafka by Compose" ;;
-    *) echo "Apache Kafka of $(cat "$STATE/run/kafka.libs")" ;;
+    *) echo "Apache Kafka, $(dirname "$(cat "$STATE/run/kafka.libs")")" ;;
   esac
 }
 
@@ -24,6 +24,10 @@ kafka_find() {
   [ -z "$(kafka_wish)" ] || return 0
   # The first choice stays: a broker of another kind would not have the data.
   [ "$1" != embedded ] || return 0
+  if [ "$1" = local ] && kafka_jars "$(cat "$STATE/run/kafka.libs")" && kafka_java; then
+    take local
+    return
+  fi
   if [ -n "${KAFKA_HOME:-}" ]; then
     libs=$KAFKA_HOME/libs
     kafka_jars "$libs" || die "KAFKA_HOME=$KAFKA_HOME holds no Kafka (no libs/kafka-server*.jar)"
@@ -83,8 +87,8 @@ kafka_start_real() {
   kafka_settings "$folder" >"$folder/server.properties"
   kafka_logging >"$folder/log4j2.yaml"
   if [ ! -e "$STATE/run/kafka.made" ] || [ ! -e "$folder/logs/meta.properties" ]; then
-    kafka_java_run -XX:TieredStopAtLevel=1 kafka.tools.StorageTool format -t "$(secret kafka-cluster | cut -c1-22)" -c "$folder/server.properties" \
-      >>"$STATE/log/kafka.log" 2>&1 || { log_end kafka && die "kafka: its storage could not be formatted"; }
+    kafka_java_run -XX:TieredStopAtLevel=1 kafka.tools.StorageTool format -t "$(secret kafka-cluster | cut -c1-22)" \
+      -c "$folder/server.properties" >>"$STATE/log/kafka.log" 2>&1 || { log_end kafka && die "kafka: its storage could not be formatted"; }
     made kafka
   fi
   kafka_java_run spawn

@@ -64,7 +64,8 @@ port() {
 claim_port() {
   local kept
   kept=$(port "$1")
-  port_is_free "$kept" && return
+  # A process that has just ended may hold its socket for a moment longer.
+  until_true 2 port_is_free "$kept" && return
   rm -f "$STATE/run/$1.port"
   say "$1: port $kept is taken by another program now; using $(port "$1")"
 }
@@ -81,7 +82,7 @@ until_true() {
 
 tcp_answers() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 
-http_ok() { curl -fsS -o /dev/null --max-time 3 "$1"; }
+http_ok() { curl -fs -o /dev/null --max-time 3 "$1"; }
 
 # assign NAME VALUE: one line of shell that any POSIX shell reads back as it was.
 assign() { printf "%s='%s'\n" "$1" "${2//\'/\'\\\'\'}"; }

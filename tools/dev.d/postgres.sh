@@ -42,7 +42,7 @@ postgres_start() {
   if [ ! -e "$STATE/run/postgres.made" ] || [ ! -f "$folder/PG_VERSION" ]; then
     postgres_init "$bin" "$folder"
   elif [ "$(cat "$folder/PG_VERSION")" != "$(postgres_version "$bin/postgres")" ]; then
-    die "postgres: the cluster in $folder is of version $(cat "$folder/PG_VERSION"), installed is $(postgres_version "$bin/postgres"); ./dev clean deletes it"
+    die "postgres: $folder is of version $(cat "$folder/PG_VERSION"), $bin is not; ./dev clean deletes the data"
   fi
   # The memory of a killed server is given back when its last backend has noticed.
   until_true 15 postgres_is_free "$folder" || warn "postgres: an earlier server still uses $folder"
@@ -64,24 +64,28 @@ postgres_is_free() {
 postgres_init() {
   local bin=$1 folder=$2 new=$2.new speed=()
   say "postgres: making a database cluster …"
-  rm -rf "$folder" "$new"
-  if is_root; then install -d -m 700 -o postgres -g postgres "$new"; else mkdir -p "$(dirname "$new")"; fi
+  rm -rf "$folder" "$new" "$new.password"
+  # mkdir fails where somebody else put something in the way; /var/tmp is everybody's.
+  mkdir -m 700 "$new"
+  (umask 077 && secret postgres-superuser >"$new.password")
+  if is_root; then chown postgres:postgres "$new" "$new.password"; fi
   # What lives only for one run need not be forced to disk while it is made; the server itself runs with fsync on.
   [ "$STATE" = "$REPO/.dev" ] || speed=(--no-sync)
-  secret postgres-superuser | postgres_as "$bin/initdb" -D "$new" -U postgres --pwfile=/dev/stdin --auth=scram-sha-256 \
-    --encoding=UTF8 --locale=C.UTF-8 "${speed[@]}" >>"$STATE/log/postgres.log" 2>&1 || {
+  if ! postgres_as "$bin/initdb" -D "$new" -U postgres --pwfile="$new.password" --auth=scram-sha-256 \
+    --encoding=UTF8 --locale=C.UTF-8 "${speed[@]}" >>"$STATE/log/postgres.log" 2>&1; then
     log_end postgres
     die "initdb failed"
-  }
-  mv "$new" "$folder"
+  fi
+  rm -f "$new.password"
+  mv -T "$new" "$folder"
   made postgres
 }
 
 postgres_wait() {
   ready postgres 60 "$(postgres_bin)/pg_isready" -q -h 127.0.0.1 -p "$(port postgres)"
   # Every statement can be repeated, so that a start that died in between is finished by the next.
-  PGPASSWORD=$(secret postgres-superuser) "$(postgres_bin)/psql" -qAtX -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$(port postgres)" -U postgres postgres \
-    >/dev/null 2>>"$STATE/log/postgres.log" <<SQL || { log_end postgres && die "postgres: its user and database could not be made"; }
+  PGPASSWORD=$(secret postgres-superuser) "$(postgres_bin)/psql" -qAtX -v ON_ERROR_STOP=1 \
+    -h 127.0.0.1 -p "$(port postgres)" -U postgres postgres >/dev/null 2>>"$STATE/log/postgres.log" <<SQL || { log_end postgres && die "postgres: its user and database could not be made"; }
 SELECT 'CREATE ROLE pipeline LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'pipeline') \gexec
 ALTER ROLE pipeline $(postgres_rights) PASSWORD '$(secret postgres)';
 SELECT 'CREATE DATABASE pipeline OWNER pipeline' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'pipeline') \gexec
@@ -98,4 +102,4 @@ postgres_address() {
   esac
 }
 
-postgres_clean() { if is_root; then rm -rf "$(postgres_folder)" "$(postgres_folder).new"; fi; }
+postgres_clean() { if is_root; then rm -rf "$(postgres_folder)" "$(postgres_folder).new" "$(postgres_folder).new.password"; fi; }

@@ -55,7 +55,7 @@ ready() {
       log_end "$part"
       die "$part is not ready after $limit s; its log: $STATE/log/$part.log"
     fi
-    sleep 0.1
+    sleep 0.2
   done
 }
 

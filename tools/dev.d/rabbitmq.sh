@@ -37,8 +37,9 @@ rabbitmq_start() {
     RABBITMQ_DIST_PORT=$(port rabbitmq-dist)
     export RABBITMQ_MNESIA_BASE=$folder/mnesia RABBITMQ_LOG_BASE=$folder/log RABBITMQ_LOGS=- RABBITMQ_PID_FILE=$folder/pid
     export RABBITMQ_CONFIG_FILE=$folder/rabbitmq.conf RABBITMQ_ADVANCED_CONFIG_FILE=$REPO/compose/rabbitmq/advanced.config
-    export RABBITMQ_ENABLED_PLUGINS_FILE=$folder/enabled_plugins RABBITMQ_CONF_ENV_FILE=/dev/null RABBITMQ_FEATURE_FLAGS_FILE=$folder/feature_flags
-    export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' RABBITMQ_GENERATED_CONFIG_DIR=$folder/generated
+    export RABBITMQ_ENABLED_PLUGINS_FILE=$folder/enabled_plugins RABBITMQ_CONF_ENV_FILE=/dev/null
+    export RABBITMQ_FEATURE_FLAGS_FILE=$folder/feature_flags RABBITMQ_GENERATED_CONFIG_DIR=$folder/generated
+    export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}'
     spawn rabbitmq "$(rabbitmq_script)"
   )
 }
