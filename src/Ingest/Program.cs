@@ -1,2 +1,41 @@
-var app = WebApplication.CreateBuilder(args).Build();
+using Npgsql;
+using OpenTelemetry.Metrics;
+using Pipeline.Ingest;
+using Pipeline.Ingest.Events;
+using Pipeline.Ingest.Health;
+using Pipeline.Ingest.Statistics;
+using Pipeline.Sinks.Hosting;
+using Pipeline.Sinks.Postgres;
+
+if (args.Contains("--version"))
+{
+    Console.WriteLine($"pipeline-ingest {IngestHost.Version}");
+    return 0;
+}
+var builder = WebApplication.CreateBuilder(args);
+builder.AddIngest();
+var app = builder.Build();
+
+var errors = PipelineConfiguration.Errors(app.Services, app.Configuration, IngestHost.Sections);
+foreach (var error in errors)
+    Console.Error.WriteLine($"configuration: {error}");
+if (errors.Count > 0 || args.Contains("--validate"))
+{
+    Console.WriteLine(errors.Count == 0 ? "configuration: valid" : $"configuration: {errors.Count} errors");
+    return errors.Count == 0 ? 0 : 1;
+}
+if (args.Contains("--migrate"))
+    return await Migrations.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>());
+
+// Measuring starts with the provider; made only at the first scrape, it would miss everything before.
+app.Services.GetRequiredService<MeterProvider>();
+Problem.Map(app);
+app.UseCors();
+app.MapHealth();
+app.MapRoot();
+var api = app.MapGroup("/api/v1");
+api.MapHealth();
+api.MapEvents();
+api.MapStatistics();
 await app.RunAsync();
+return 0;

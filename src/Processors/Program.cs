@@ -1,2 +1,34 @@
-var app = WebApplication.CreateBuilder(args).Build();
+using Npgsql;
+using OpenTelemetry.Metrics;
+using Pipeline.Processors;
+using Pipeline.Processors.Health;
+using Pipeline.Sinks.Hosting;
+using Pipeline.Sinks.Postgres;
+
+if (args.Contains("--version"))
+{
+    Console.WriteLine($"pipeline-processors {ProcessorsHost.Version}");
+    return 0;
+}
+var builder = WebApplication.CreateBuilder(args);
+builder.AddProcessors();
+var app = builder.Build();
+
+var errors = PipelineConfiguration.Errors(app.Services, app.Configuration, ProcessorsHost.Sections);
+foreach (var error in errors)
+    Console.Error.WriteLine($"configuration: {error}");
+if (errors.Count > 0 || args.Contains("--validate"))
+{
+    Console.WriteLine(errors.Count == 0 ? "configuration: valid" : $"configuration: {errors.Count} errors");
+    return errors.Count == 0 ? 0 : 1;
+}
+if (args.Contains("--migrate"))
+    return await Migrations.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>());
+if (args is ["--accept", .. var accepted])
+    return await AcceptCommand.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>(), accepted);
+
+app.Services.GetRequiredService<MeterProvider>();
+app.MapHealth();
+app.MapGroup("/api/v1").MapHealth();
 await app.RunAsync();
+return Environment.ExitCode;

@@ -1,0 +1,23 @@
+namespace Pipeline.Ingest.Events;
+
+/// <summary>
+/// The bytes of all bodies that are being read or await the broker. The bound makes overload an answer (503) and not an exhausted process.
+/// </summary>
+sealed class InFlightBytes(long max)
+{
+    long _bytes;
+
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    public long Max => max;
+
+    public bool TryReserve(long bytes)
+    {
+        if (Interlocked.Add(ref _bytes, bytes) <= max)
+            return true;
+        Interlocked.Add(ref _bytes, -bytes);
+        return false;
+    }
+
+    public void Release(long bytes) => Interlocked.Add(ref _bytes, -bytes);
+}

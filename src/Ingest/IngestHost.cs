@@ -1,0 +1,96 @@
+using System.Reflection;
+using System.Text.Json;
+using Confluent.Kafka;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using Pipeline.Ingest.Events;
+using Pipeline.Ingest.Health;
+using Pipeline.Sinks.Health;
+using Pipeline.Sinks.Hosting;
+using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Prometheus;
+
+namespace Pipeline.Ingest;
+
+/// <summary>What the host is made of.</summary>
+static class IngestHost
+{
+    public static readonly string[] Sections = [KafkaOptions.Section, IngestOptions.Section, PostgresOptions.Section];
+
+    public static string Version => typeof(IngestHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    public static void AddIngest(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddArea<KafkaOptions>(KafkaOptions.Section);
+        services.AddArea<IngestOptions>(IngestOptions.Section);
+        services.AddArea<PostgresOptions>(PostgresOptions.Section);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(p => new InFlightBytes(Options<IngestOptions>(p).InFlightBytesMax));
+        services.AddSingleton<EventProducer>();
+        services.AddSingleton<IngestMetrics>();
+        services.AddSingleton<Readiness>();
+        services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-ingest")));
+        services.AddSingleton<StatsReader>();
+        services.AddHostedService<SchemaAtStart>();
+        services.AddHostedService<FlushAtStop>();
+        AddHealth(services);
+        AddMetrics(services);
+        AddWeb(builder);
+    }
+
+    static void AddHealth(IServiceCollection services)
+    {
+        services.AddSingleton(p => new Dependency("kafka", TimeProvider.System,
+            _ => HealthEndpoints.AskKafkaAsync(p.GetRequiredService<EventProducer>(), Options<KafkaOptions>(p))));
+        services.AddSingleton(p => new Dependency("postgres", TimeProvider.System, async stop =>
+        {
+            await using var command = p.GetRequiredService<NpgsqlDataSource>().CreateCommand("SELECT 1");
+            await command.ExecuteNonQueryAsync(stop);
+        }));
+        services.AddSingleton<DependencyWatch>();
+        services.AddHostedService(p => p.GetRequiredService<DependencyWatch>());
+    }
+
+    static void AddMetrics(IServiceCollection services)
+    {
+        services.AddSingleton<PrometheusText>();
+        services.AddSingleton(p => Sdk.CreateMeterProviderBuilder()
+            .AddMeter(IngestMetrics.MeterName, "System.Runtime", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel")
+            .AddReader(p.GetRequiredService<PrometheusText>().Reader).Build());
+    }
+
+    static void AddWeb(WebApplicationBuilder builder)
+    {
+        builder.Services.AddOpenApi("v1");
+        builder.Services.ConfigureHttpJsonOptions(o => o.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
+        builder.Services.AddCors();
+        builder.Services.AddOptions<Microsoft.AspNetCore.Cors.Infrastructure.CorsOptions>().Configure<IOptions<IngestOptions>>((cors, ingest) =>
+            cors.AddDefaultPolicy(policy =>
+            {
+                policy.WithOrigins([.. ingest.Value.AllowedOrigins]).AllowAnyHeader().WithMethods("GET", "POST", "DELETE")
+                    .WithExposedHeaders("Retry-After").SetPreflightMaxAge(TimeSpan.FromHours(2));
+                if (ingest.Value.AllowCredentials)
+                    policy.AllowCredentials();
+            }));
+        builder.Services.AddOptions<HostOptions>().Configure<IOptions<IngestOptions>>((host, ingest) => host.ShutdownTimeout = ingest.Value.StopBudget);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            // The body's own limit is checked where it is read, so that the decompressed size counts and the answer has our form.
+            kestrel.Limits.MaxRequestBodySize = null;
+        });
+    }
+
+    static T Options<T>(IServiceProvider services) where T : class => services.GetRequiredService<IOptions<T>>().Value;
+}
+
+/// <summary>The last thing before the end: every delivery report that still can come.</summary>
+sealed class FlushAtStop(EventProducer producer, IOptions<IngestOptions> options) : IHostedService
+{
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.Run(() => producer.Flush(options.Value.StopBudget), cancellationToken);
+}

@@ -1,0 +1,10 @@
+namespace Pipeline.Ingest;
+
+static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Warning, "Kafka client: {Code} {Reason}")]
+    public static partial void ClientError(this ILogger log, string code, string reason);
+
+    [LoggerMessage(2, LogLevel.Error, "The Kafka producer met a fatal error and is replaced; events it had not delivered are answered retry: {Reason}")]
+    public static partial void ProducerReplaced(this ILogger log, string reason);
+}

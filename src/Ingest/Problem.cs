@@ -1,0 +1,59 @@
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Pipeline.Ingest;
+
+/// <summary>An answer that is not a success: RFC 9457 problem details with a stable code.</summary>
+public sealed record Problem(int Status, string Code, string Detail)
+{
+    public ProblemDetails ToDetails() => new()
+    {
+        Status = Status,
+        Title = Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(Status),
+        Type = $"urn:pipeline:problem:{Code}",
+        Detail = Detail,
+        Extensions = { ["code"] = Code },
+    };
+
+    /// <summary>The form of problems that end a request without a result of ours: unknown paths, wrong methods, failures of the server's own parser.</summary>
+    public static Problem OfStatus(int status) => new(status, status switch
+    {
+        400 => "unreadable",
+        404 => "not_found",
+        405 => "method_not_allowed",
+        408 => "slow_body",
+        413 => "too_large",
+        415 => "unsupported_media_type",
+        503 => "unavailable",
+        _ => status >= 500 ? "internal_error" : "refused",
+    }, Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status));
+
+    public async Task WriteAsync(HttpContext http)
+    {
+        http.Response.StatusCode = Status;
+        if (Status == 413 || Status == 408)
+            // What is left of the body is not read: the connection cannot carry another request.
+            http.Response.Headers.Connection = "close";
+        await http.Response.WriteAsJsonAsync(ToDetails(), options: null, contentType: "application/problem+json");
+    }
+
+    /// <summary>Turns exceptions of the server's parser and unknown paths into problem details.</summary>
+    public static void Map(WebApplication app) => app.Use(async (http, next) =>
+    {
+        try
+        {
+            await next(http);
+        }
+        catch (BadHttpRequestException e) when (!http.Response.HasStarted)
+        {
+            await (OfStatus(e.StatusCode) with { Detail = e.Message }).WriteAsync(http);
+            return;
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            return;
+        }
+        if (http.Response.StatusCode >= 400 && !http.Response.HasStarted && http.Response.ContentLength is null && http.Response.ContentType is null)
+            await OfStatus(http.Response.StatusCode).WriteAsync(http);
+    });
+}

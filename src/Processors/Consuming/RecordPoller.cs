@@ -1,0 +1,171 @@
+using System.Collections.Concurrent;
+using Confluent.Kafka;
+
+namespace Pipeline.Processors.Consuming;
+
+/// <summary>
+/// The one thread that polls a road's consumer and does nothing else: it hands records to the partitions' queues and pauses what is full,
+/// so that the group never waits for a store. Everything that changes the consumer runs here, between two polls.
+/// </summary>
+sealed class RecordPoller : IDisposable
+{
+    static readonly TimeSpan PollTimeout = TimeSpan.FromMilliseconds(20);
+
+    readonly IRoad _road;
+    readonly Func<TopicPartition, RecordPoller, PartitionWorker> _newWorker;
+    readonly ILogger _log;
+    readonly IConsumer<byte[], byte[]> _consumer;
+    readonly ConcurrentQueue<Action> _commands = new();
+    readonly ConcurrentDictionary<TopicPartition, PartitionWorker> _workers = new();
+    readonly ConcurrentDictionary<PartitionWorker, Task> _ending = new();
+    readonly HashSet<TopicPartition> _unpaused = [];
+
+    public RecordPoller(IRoad road, ConsumerConfig config, Func<TopicPartition, RecordPoller, PartitionWorker> newWorker, ILogger log)
+    {
+        _road = road;
+        _newWorker = newWorker;
+        _log = log;
+        _consumer = new ConsumerBuilder<byte[], byte[]>(config)
+            .SetPartitionsAssignedHandler((_, assigned) => assigned.Select(Assign).ToList())
+            .SetPartitionsRevokedHandler((_, revoked) => End(revoked))
+            .SetPartitionsLostHandler((_, lost) => End(lost))
+            .SetErrorHandler((_, error) => _log.ClientError(_road.Name, error.Code.ToString(), error.Reason))
+            .SetLogHandler((_, _) => { })
+            .Build();
+    }
+
+    public IEnumerable<PartitionWorker> Workers => _workers.Values;
+
+    /// <summary>Polls until stopped, then gives every partition up. Runs on a thread of its own.</summary>
+    public void Run(CancellationToken stop)
+    {
+        _consumer.Subscribe(_road.TopicNames);
+        while (!stop.IsCancellationRequested)
+        {
+            while (_commands.TryDequeue(out var command))
+                command();
+            Poll();
+        }
+        End(_workers.Keys.Select(p => new TopicPartitionOffset(p, Offset.Unset)));
+    }
+
+    /// <summary>Completes when every worker has ended. After it the consumer may be closed.</summary>
+    public Task EndedAsync() => Task.WhenAll(_ending.Values);
+
+    /// <summary>Leaves the group at once, so that others take the partitions over without waiting for a timeout.</summary>
+    public void Close()
+    {
+        _consumer.Close();
+    }
+
+    /// <summary>Consumes the partition from this offset on. Asked for by its worker after it acquired the log.</summary>
+    public void Start(PartitionWorker worker, long offset) => _commands.Enqueue(() => TryStart(worker, offset));
+
+    /// <summary>Lets a paused partition go on.</summary>
+    public void Resume(PartitionWorker worker) => _commands.Enqueue(() =>
+    {
+        if (IsCurrent(worker) && worker.Started && _unpaused.Add(worker.Partition))
+            _consumer.Resume([worker.Partition]);
+    });
+
+    /// <summary>Notes how far the partition is processed; the client commits it to Kafka every second.</summary>
+    public void Store(PartitionWorker worker, long nextOffset) => _commands.Enqueue(() =>
+    {
+        try
+        {
+            if (IsCurrent(worker))
+                _consumer.StoreOffset(new TopicPartitionOffset(worker.Partition, nextOffset));
+        }
+        catch (KafkaException)
+        {
+            // Revoked meanwhile. For events-postgres the offset is information only; events-influx writes the stretch once more.
+        }
+    });
+
+    /// <summary>The offset that the group committed last, or null. Waits for the coordinator; not for the poll thread.</summary>
+    public Task<long?> CommittedAsync(TopicPartition partition, CancellationToken stop) => Task.Run<long?>(() =>
+    {
+        var committed = _consumer.Committed([partition], TimeSpan.FromSeconds(10));
+        return committed.Count == 1 && committed[0].Offset.Value >= 0 ? committed[0].Offset.Value : null;
+    }, stop);
+
+    void Poll()
+    {
+        try
+        {
+            var record = _consumer.Consume(PollTimeout);
+            if (record is null || !_workers.TryGetValue(record.TopicPartition, out var worker) || !worker.Started)
+                return;
+            if (worker.Queue.Add(record) && _unpaused.Remove(worker.Partition))
+                _consumer.Pause([worker.Partition]);
+        }
+        catch (ConsumeException e) when (!e.Error.IsFatal)
+        {
+            _log.ConsumeError(_road.Name, e.ConsumerRecord?.TopicPartition?.ToString() ?? "-", e.Error.Code.ToString(), e.Error.Reason);
+            // The offset is outside the log, or the partition cannot be read: acquiring it again finds out which and says so.
+            if (e.ConsumerRecord?.TopicPartition is { } partition && _workers.TryGetValue(partition, out var worker))
+                Halt(worker);
+        }
+    }
+
+    TopicPartitionOffset Assign(TopicPartition partition)
+    {
+        var worker = _newWorker(partition, this);
+        _workers[partition] = worker;
+        // Nothing is read before the log is acquired: the partition waits at its end, paused after this callback.
+        _unpaused.Add(partition);
+        _commands.Enqueue(() =>
+        {
+            if (IsCurrent(worker) && !worker.Started && _unpaused.Remove(partition))
+                _consumer.Pause([partition]);
+        });
+        worker.Begin();
+        return new TopicPartitionOffset(partition, Offset.End);
+    }
+
+    void TryStart(PartitionWorker worker, long offset)
+    {
+        if (!IsCurrent(worker))
+            return;
+        try
+        {
+            _consumer.Seek(new TopicPartitionOffset(worker.Partition, offset));
+        }
+        catch (KafkaException e)
+        {
+            // The client cannot seek before the assignment has reached its fetcher.
+            _log.SeekLater(_road.Name, worker.Partition.ToString(), e.Error.Reason);
+            _ = Task.Delay(PollTimeout).ContinueWith(_ => Start(worker, offset), TaskScheduler.Default);
+            return;
+        }
+        worker.Queue.Restart(offset);
+        worker.Started = true;
+        if (_unpaused.Add(worker.Partition))
+            _consumer.Resume([worker.Partition]);
+    }
+
+    void Halt(PartitionWorker worker)
+    {
+        worker.Started = false;
+        worker.Queue.Break();
+        if (_unpaused.Remove(worker.Partition))
+            _consumer.Pause([worker.Partition]);
+    }
+
+    void End(IEnumerable<TopicPartitionOffset> partitions)
+    {
+        foreach (var partition in partitions)
+        {
+            if (!_workers.TryRemove(partition.TopicPartition, out var worker))
+                continue;
+            _unpaused.Remove(partition.TopicPartition);
+            var ended = worker.EndAsync();
+            _ending[worker] = ended;
+            ended.ContinueWith(_ => _ending.TryRemove(worker, out Task? _), TaskScheduler.Default);
+        }
+    }
+
+    bool IsCurrent(PartitionWorker worker) => _workers.TryGetValue(worker.Partition, out var current) && ReferenceEquals(current, worker);
+
+    public void Dispose() => _consumer.Dispose();
+}

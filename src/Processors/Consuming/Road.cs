@@ -1,0 +1,43 @@
+using Confluent.Kafka;
+
+namespace Pipeline.Processors.Consuming;
+
+/// <summary>A partition's records in offset order, and where the log went on.</summary>
+/// <param name="From">First offset of the stretch: where the last batch ended.</param>
+/// <param name="Next">One past the last offset of the stretch, which may lie beyond the last record where offsets hold none.</param>
+public sealed record RecordBatch(IReadOnlyList<ConsumeResult<byte[], byte[]>> Records, long From, long Next)
+{
+    /// <summary>Whether offsets of the stretch hold no record: markers of transactions, or records that are gone.</summary>
+    public bool HasGaps => Next - From != Records.Count;
+}
+
+/// <summary>What happens with the records of a topic's partitions. One road is one consumer group.</summary>
+public interface IRoad
+{
+    /// <summary>The role, the name of the group without its prefix, and the label of its metrics.</summary>
+    string Name { get; }
+
+    IReadOnlyList<string> TopicNames { get; }
+
+    IPartitionRoad Open(TopicPartition partition);
+}
+
+/// <summary>
+/// One partition while it is assigned to this process. Calls come one at a time, never from the poll thread. Every method may wait for
+/// its store; the partition is paused meanwhile if its queue fills.
+/// </summary>
+public interface IPartitionRoad : IAsyncDisposable
+{
+    /// <summary>Becomes the owner and says from which offset to consume. Called again after every failure.</summary>
+    /// <exception cref="Sinks.Postgres.LogMismatchException">The partition stops until an operator decides.</exception>
+    Task<long> AcquireAsync(CancellationToken stop);
+
+    /// <summary>
+    /// Returns when every offset of the batch has its outcome recorded for good: only then may the next batch come. Any exception means
+    /// that nothing of the batch counts; the partition is acquired again and consumed from the offset that then holds.
+    /// </summary>
+    Task ProcessAsync(RecordBatch batch, CancellationToken stop);
+
+    /// <summary>Tells the next owner that this one ends in order.</summary>
+    Task ReleaseAsync(CancellationToken stop);
+}

@@ -1,0 +1,82 @@
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using Pipeline.Sinks.Postgres;
+
+namespace Pipeline.Processors.Consuming;
+
+/// <summary>The topic does not exist now, or the cluster does not say.</summary>
+public sealed class TopicUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>
+/// Which log stands behind a topic's name. A topic that was deleted and made again has another id, and its offsets mean other records.
+/// </summary>
+public sealed class TopicLogs(IAdminClient admin, TimeProvider clock)
+{
+    static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
+
+    readonly Lock _sync = new();
+    readonly Dictionary<string, (Task<string> Running, Task<string>? Waiting)> _reads = [];
+
+    /// <summary>
+    /// The topic's id by a question that is asked after this call. Callers that come while one is under way share the next one, so that
+    /// any number of partitions costs one metadata request at a time.
+    /// </summary>
+    public Task<string> ReadIdAsync(string topic)
+    {
+        lock (_sync)
+        {
+            if (!_reads.TryGetValue(topic, out var reads) || reads.Running.IsCompleted && (reads.Waiting is null || reads.Waiting.IsCompleted))
+                reads = (AskIdAsync(topic), null);
+            else
+                reads.Waiting ??= AfterAsync(reads.Running, topic);
+            _reads[topic] = reads;
+            return reads.Waiting ?? reads.Running;
+        }
+    }
+
+    async Task<string> AfterAsync(Task<string> running, string topic)
+    {
+        await running.ContinueWith(_ => { }, TaskScheduler.Default);
+        Task<string> asked;
+        lock (_sync)
+        {
+            asked = AskIdAsync(topic);
+            _reads[topic] = (asked, null);
+        }
+        return await asked;
+    }
+
+    public async Task<LogExtent> ReadExtentAsync(TopicPartition partition)
+    {
+        try
+        {
+            var start = await AskOffsetAsync(partition, OffsetSpec.Earliest());
+            var end = await AskOffsetAsync(partition, OffsetSpec.Latest());
+            return new LogExtent(start, end);
+        }
+        catch (KafkaException e)
+        {
+            throw new TopicUnavailableException($"{partition.Topic}[{partition.Partition.Value}]: {e.Error.Reason}", e);
+        }
+    }
+
+    async Task<long> AskOffsetAsync(TopicPartition partition, OffsetSpec spec)
+    {
+        var answer = await admin.ListOffsetsAsync([new TopicPartitionOffsetSpec { TopicPartition = partition, OffsetSpec = spec }],
+            new ListOffsetsOptions { RequestTimeout = Timeout, IsolationLevel = IsolationLevel.ReadUncommitted }).WaitAsync(Timeout * 2, clock);
+        return answer.ResultInfos[0].TopicPartitionOffsetError.Offset;
+    }
+
+    async Task<string> AskIdAsync(string topic)
+    {
+        try
+        {
+            var answer = await admin.DescribeTopicsAsync(TopicCollection.OfTopicNames([topic]), new DescribeTopicsOptions { RequestTimeout = Timeout }).WaitAsync(Timeout * 2, clock);
+            return answer.TopicDescriptions[0].TopicId.ToString();
+        }
+        catch (Exception e) when (e is KafkaException or TimeoutException)
+        {
+            throw new TopicUnavailableException($"{topic}: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+using Confluent.Kafka;
+using Pipeline.Contracts.Events;
+using Pipeline.Processors.Consuming;
+using Pipeline.Sinks.Influx;
+using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Postgres.Events;
+
+namespace Pipeline.Processors.Events;
+
+/// <summary>
+/// Writes each valid event as a point, at least once; a point written again overwrites itself. Offsets live in Kafka. Invalid events are
+/// skipped and counted here, because events-postgres dead-letters them.
+/// </summary>
+sealed class EventsInfluxRoad(KafkaOptions kafka, TopicLogs logs, InfluxWriter influx, DeadLetterWriter letters, Func<TopicPartition, CancellationToken, Task<long?>> committed, ProcessorMetrics metrics, TimeProvider clock) : IRoad
+{
+    public string Name => Roles.EventsInflux;
+
+    public IReadOnlyList<string> TopicNames { get; } = [.. kafka.Events.Select(t => t.Name)];
+
+    public IPartitionRoad Open(TopicPartition partition) =>
+        new InfluxPartition(this, partition, kafka.Events.First(t => t.Name == partition.Topic), clock);
+
+    /// <summary>Where the group stopped; the log's start where it never was, or where that offset is no longer in the log, which loses points only that no log holds.</summary>
+    internal async Task<(string TopicId, long Offset)> PositionAsync(TopicPartition partition, CancellationToken stop)
+    {
+        var topicId = await logs.ReadIdAsync(partition.Topic);
+        var extent = await logs.ReadExtentAsync(partition);
+        var stored = await committed(partition, stop);
+        return (topicId, stored is { } offset && offset >= extent.Start && offset <= extent.End ? offset : extent.Start);
+    }
+
+    /// <summary>
+    /// Stores the lines from first to last. InfluxDB refuses a batch for one bad line and may have kept the others, so a refused stretch is
+    /// halved until the bad line is alone; sending the others twice changes nothing.
+    /// </summary>
+    internal async Task WriteAsync(LogPlace log, PointBatch points, int first, int last, CancellationToken stop)
+    {
+        if (first == last)
+            return;
+        try
+        {
+            await influx.WriteAsync(points.Lines(first, last), stop);
+            metrics.Points(Name, last - first);
+        }
+        catch (InfluxRefusedException e)
+        {
+            if (last - first == 1)
+            {
+                await letters.WriteAsync(log, [points.Letter(first, e.Message)], stop);
+                metrics.Refused(Name);
+                return;
+            }
+            var middle = first + ((last - first) / 2);
+            await WriteAsync(log, points, first, middle, stop);
+            await WriteAsync(log, points, middle, last, stop);
+        }
+    }
+
+    internal void Skipped(EventFault fault) => metrics.Skipped(Name, fault);
+}
+
+/// <summary>One partition on its way to InfluxDB.</summary>
+sealed class InfluxPartition(EventsInfluxRoad road, TopicPartition partition, TopicOptions topic, TimeProvider clock) : IPartitionRoad
+{
+    LogPlace? _log;
+    EventRecord? _record;
+    readonly PointBatch _points = new();
+
+    public async Task<long> AcquireAsync(CancellationToken stop)
+    {
+        var (topicId, offset) = await road.PositionAsync(partition, stop);
+        _log = new LogPlace(road.Name, partition.Topic, topicId, partition.Partition.Value);
+        _record = new EventRecord(topic, topicId, clock);
+        return offset;
+    }
+
+    public async Task ProcessAsync(RecordBatch records, CancellationToken stop)
+    {
+        _points.Clear();
+        foreach (var record in records.Records)
+        {
+            var fault = _record!.Read(record);
+            if (fault.Exists)
+                road.Skipped(fault);
+            else
+                _points.Add(record, _record);
+        }
+        await road.WriteAsync(_log!, _points, 0, _points.Count, stop);
+    }
+
+    public Task ReleaseAsync(CancellationToken stop) => Task.CompletedTask;
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+/// <summary>Lines of one batch and the records they were made of.</summary>
+sealed class PointBatch
+{
+    readonly LineProtocol _lines = new();
+    readonly List<(int End, ConsumeResult<byte[], byte[]> Record, EventOrigin Origin)> _points = [];
+
+    public int Count => _points.Count;
+
+    public void Clear()
+    {
+        _lines.Clear();
+        _points.Clear();
+    }
+
+    public void Add(ConsumeResult<byte[], byte[]> record, EventRecord read)
+    {
+        var origin = read.Origin;
+        var tool = origin.Tool is { } text ? System.Text.Encoding.UTF8.GetBytes(text) : default;
+        long? corrected = origin.Corrected ? origin.OccurredAtUs - read.Parsed.TimestampUs : null;
+        EventPoint.Write(_lines, read.Parsed, record.Message.Value, new EventPoint.Context(origin.EventId, tool, corrected));
+        _lines.Raw("\n"u8);
+        _points.Add((_lines.Length, record, origin));
+    }
+
+    public ReadOnlyMemory<byte> Lines(int first, int last)
+    {
+        var start = first == 0 ? 0 : _points[first - 1].End;
+        return _lines.Bytes[start.._points[last - 1].End];
+    }
+
+    public DeadLetter Letter(int index, string message)
+    {
+        var (_, record, origin) = _points[index];
+        return PostgresBatchBuilder.Letter(record, new EventFault(FaultReason.InfluxRefused), origin, message, stage: "sending");
+    }
+}

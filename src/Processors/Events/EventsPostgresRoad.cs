@@ -1,0 +1,100 @@
+using Confluent.Kafka;
+using Npgsql;
+using Pipeline.Contracts.Events;
+using Pipeline.Processors.Consuming;
+using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Postgres.Events;
+
+namespace Pipeline.Processors.Events;
+
+/// <summary>The road that the promise is about: every offset of the events topics becomes a row, a duplicate or a dead letter, once.</summary>
+sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, NpgsqlDataSource sessions, Func<TopicOptions, LogOwnership> ownership, ProcessorMetrics metrics, TimeProvider clock, Action<ArmedPoint>? armed) : IRoad
+{
+    public string Name => Roles.EventsPostgres;
+
+    public IReadOnlyList<string> TopicNames { get; } = [.. kafka.Events.Select(t => t.Name)];
+
+    public IPartitionRoad Open(TopicPartition partition) => new Partition(this, partition, kafka.Events.First(t => t.Name == partition.Topic));
+
+    sealed class Partition(EventsPostgresRoad road, TopicPartition partition, TopicOptions topic) : IPartitionRoad
+    {
+        readonly EventWriter _writer = new(road._sessions, road._ownership(topic), road._armed);
+        PostgresBatchBuilder? _builder;
+        LogPlace? _log;
+
+        public async Task<long> AcquireAsync(CancellationToken stop)
+        {
+            var topicId = await road._logs.ReadIdAsync(partition.Topic);
+            var extent = await road._logs.ReadExtentAsync(partition);
+            // Asked again, so that the extent is known to be that of this log and not of one made in between.
+            if (await road._logs.ReadIdAsync(partition.Topic) != topicId)
+                throw new TopicUnavailableException($"{partition.Topic} was made anew just now");
+            _log = new LogPlace(road.Name, partition.Topic, topicId, partition.Partition.Value);
+            _builder = new PostgresBatchBuilder(topic, topicId, road._clock);
+            return await _writer.AcquireAsync(_log, extent, stop);
+        }
+
+        public async Task ProcessAsync(RecordBatch records, CancellationToken stop)
+        {
+            // Asked after the last record was fetched: the same id now means that all of them came from this log.
+            var topicId = road._logs.ReadIdAsync(partition.Topic);
+            var batch = _builder!.Build(records);
+            if (records.HasGaps)
+                await CheckGapsAsync(records);
+            if (await topicId != _log!.TopicId)
+                throw new TopicUnavailableException($"{partition.Topic} was made anew");
+            await WriteAsync(batch, stop);
+        }
+
+        /// <summary>Stores the batch; one that the store refuses as data is halved until the record is alone that it refuses.</summary>
+        async Task WriteAsync(EventBatch batch, CancellationToken stop)
+        {
+            try
+            {
+                road._metrics.Written(road.Name, await _writer.WriteAsync(batch, stop), road._clock.GetUtcNow(), batch);
+            }
+            catch (PostgresException e) when (PostgresFaults.Classify(e) == StoreFault.Refused)
+            {
+                if (batch.TrySplit(out var first, out var second))
+                {
+                    await WriteAsync(first, stop);
+                    await WriteAsync(second, stop);
+                }
+                else if (batch.Events.Count == 1)
+                {
+                    await WriteAsync(batch.Refused(new EventFault(FaultReason.StoreRefused), e.MessageText), stop);
+                }
+                else
+                {
+                    throw;
+                }
+            }
+        }
+
+        /// <summary>An offset without a record is an absent one only where the log still reaches back to it.</summary>
+        async Task CheckGapsAsync(RecordBatch records)
+        {
+            var expected = records.From;
+            foreach (var record in records.Records)
+            {
+                if (record.Offset != expected)
+                    break;
+                expected++;
+            }
+            var extent = await road._logs.ReadExtentAsync(partition);
+            if (extent.Start > expected)
+                throw new TopicUnavailableException($"{partition.Topic}[{partition.Partition.Value}] starts at {extent.Start} now; offset {expected} may have been removed unread");
+        }
+
+        public Task ReleaseAsync(CancellationToken stop) => _writer.ReleaseAsync(stop);
+
+        public ValueTask DisposeAsync() => _writer.DisposeAsync();
+    }
+
+    readonly TopicLogs _logs = logs;
+    readonly NpgsqlDataSource _sessions = sessions;
+    readonly Func<TopicOptions, LogOwnership> _ownership = ownership;
+    readonly ProcessorMetrics _metrics = metrics;
+    readonly TimeProvider _clock = clock;
+    readonly Action<ArmedPoint>? _armed = armed;
+}

@@ -1,0 +1,84 @@
+using System.Text.Json;
+using Confluent.Kafka;
+using Pipeline.Contracts.Events;
+using Pipeline.Sinks.Postgres.Events;
+using Pipeline.Processors.Consuming;
+
+namespace Pipeline.Processors.Events;
+
+/// <summary>Turns the records of one partition into what PostgreSQL is given: rows of valid events, letters of the others.</summary>
+sealed class PostgresBatchBuilder(TopicOptions topic, string topicId, TimeProvider clock)
+{
+    readonly EventRecord _record = new(topic, topicId, clock);
+    readonly Utf8Strings _strings = new();
+
+    public EventBatch Build(RecordBatch records)
+    {
+        var batch = new EventBatch(records.From, topic.Tenant) { Next = records.Next };
+        foreach (var record in records.Records)
+        {
+            var fault = _record.Read(record);
+            if (fault.Exists)
+                batch.DeadLetters.Add(Letter(record, fault, _record.Origin));
+            else
+                batch.Events.Add(Row(record));
+        }
+        return batch;
+    }
+
+    public static DeadLetter Letter(ConsumeResult<byte[], byte[]> record, EventFault fault, in EventOrigin origin, string? message = null, string stage = "processing") => new()
+    {
+        Offset = record.Offset.Value,
+        Tenant = origin.Tenant,
+        Fault = fault,
+        Message = message,
+        Stage = stage,
+        Key = record.Message.Key,
+        Value = record.Message.Value,
+        Headers = HeadersOf(record),
+        LoggedAtUs = origin.LoggedAtUs,
+    };
+
+    EventRow Row(ConsumeResult<byte[], byte[]> record)
+    {
+        ref var parsed = ref _record.Parsed;
+        var origin = _record.Origin;
+        var value = record.Message.Value;
+        var digest = new byte[EventIdentity.DigestBytes];
+        EventIdentity.Digest(value, digest);
+        return new EventRow
+        {
+            Offset = record.Offset.Value,
+            EventId = origin.EventId,
+            Type = parsed.Type,
+            OccurredAtUs = origin.OccurredAtUs,
+            ReceivedAtUs = origin.ReceivedAtUs,
+            LoggedAtUs = origin.LoggedAtUs,
+            Tenant = origin.Tenant,
+            UserId = Text(parsed.UserId, value)!,
+            ProjectId = Text(parsed.ProjectId, value)!,
+            Tool = Text(parsed.Tool, value) ?? origin.Tool,
+            AnnotationType = parsed.Type == EventType.Annotation ? Text(parsed[DataField.AnnotationType], value) : null,
+            DurationMs = parsed.Type is EventType.Annotation or EventType.TaskStatus or EventType.ToolEfficiency or EventType.UserInteraction ? parsed.DurationMs(value) : double.NaN,
+            Success = parsed[DataField.Success].Kind == JsonTokenType.True,
+            Header = origin.Header,
+            RecordKey = record.Message.Key,
+            RecordHeaders = HeadersOf(record),
+            Value = value,
+            Digest = digest,
+        };
+    }
+
+    string? Text(Token token, ReadOnlySpan<byte> value)
+    {
+        if (token.Kind != JsonTokenType.String)
+            return null;
+        Span<byte> scratch = stackalloc byte[JsonStrings.DecodedKeyBytesMax];
+        JsonStrings.TryDecodeKey(token, value, scratch, out var text);
+        return _strings.Get(text);
+    }
+
+    static IReadOnlyList<KeyValuePair<string, byte[]?>> HeadersOf(ConsumeResult<byte[], byte[]> record) =>
+        record.Message.Headers is not { Count: > 0 } headers ? []
+            : [.. headers.Select(h => new KeyValuePair<string, byte[]?>(h.Key, h.GetValueBytes()))];
+}

@@ -1,0 +1,49 @@
+using System.Text.Json;
+using Pipeline.Processors.Consuming;
+using Pipeline.Sinks.Health;
+using Pipeline.Sinks.Prometheus;
+
+namespace Pipeline.Processors.Health;
+
+static class HealthEndpoints
+{
+    static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+    };
+
+    /// <summary>live = the process answers; ready = its dependencies answer; health = each dependency and each assigned partition.</summary>
+    public static void MapHealth(this IEndpointRouteBuilder app)
+    {
+        app.MapGet("health/live", () => TypedResults.Ok(new { status = "live" }));
+        app.MapGet("health/ready", (DependencyWatch watch, IHostApplicationLifetime lifetime) =>
+        {
+            var ready = IsReady(watch, lifetime);
+            return TypedResults.Json(new { status = ready ? "ready" : "not_ready" }, Json, statusCode: ready ? 200 : 503);
+        });
+        app.MapGet("health", (DependencyWatch watch, IHostApplicationLifetime lifetime, IEnumerable<IHostedService> hosted) =>
+        {
+            var roads = hosted.OfType<RoadHost>().ToDictionary(r => r.Name, r => r.Workers.OrderBy(w => w.Partition.Topic, StringComparer.Ordinal)
+                .ThenBy(w => w.Partition.Partition.Value).Select(PartitionHealth.Of).ToList());
+            var stopped = roads.Values.SelectMany(p => p).Any(p => p.State == PartitionState.Stopped);
+            var well = IsReady(watch, lifetime) && !stopped;
+            return TypedResults.Json(new
+            {
+                status = well ? "healthy" : "unhealthy",
+                dependencies = watch.Dependencies.ToDictionary(d => d.Name, d => d.State),
+                roads,
+            }, Json, statusCode: well ? 200 : 503);
+        });
+        app.MapGet("metrics", (PrometheusText metrics) => TypedResults.Text(metrics.Scrape(), PrometheusText.ContentType));
+    }
+
+    static bool IsReady(DependencyWatch watch, IHostApplicationLifetime lifetime) =>
+        !lifetime.ApplicationStopping.IsCancellationRequested && watch.Dependencies.All(d => d.State is { Healthy: true });
+
+    sealed record PartitionHealth(string Topic, int Partition, PartitionState State, long NextOffset, int Queued, string? LastError)
+    {
+        public static PartitionHealth Of(PartitionWorker worker) =>
+            new(worker.Partition.Topic, worker.Partition.Partition.Value, worker.State, worker.NextOffset, worker.Queue.Count, worker.LastError);
+    }
+}

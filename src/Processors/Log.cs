@@ -1,0 +1,34 @@
+namespace Pipeline.Processors;
+
+static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Warning, "{Road}: Kafka client: {Code} {Reason}")]
+    public static partial void ClientError(this ILogger log, string road, string code, string reason);
+
+    [LoggerMessage(2, LogLevel.Warning, "{Road}: {Partition} cannot be read on: {Code} {Reason}")]
+    public static partial void ConsumeError(this ILogger log, string road, string partition, string code, string reason);
+
+    [LoggerMessage(3, LogLevel.Debug, "{Road}: {Partition} is not ready to seek: {Reason}")]
+    public static partial void SeekLater(this ILogger log, string road, string partition, string reason);
+
+    [LoggerMessage(4, LogLevel.Error, "{Road}: {Partition} stopped, {Code}: {Message} It waits for an operator: --accept")]
+    public static partial void PartitionStopped(this ILogger log, string road, string partition, string code, string message);
+
+    [LoggerMessage(5, LogLevel.Information, "{Road}: {Partition} is acquired again: {Reason}")]
+    public static partial void Fenced(this ILogger log, string road, string partition, string reason);
+
+    [LoggerMessage(6, LogLevel.Warning, "{Road}: {Partition} waits: {Reason}")]
+    public static partial void Waiting(this ILogger log, string road, string partition, string reason);
+
+    [LoggerMessage(7, LogLevel.Warning, "{Road}: {Partition} was not released in order: {Reason}")]
+    public static partial void NotReleased(this ILogger log, string road, string partition, string reason);
+
+    [LoggerMessage(8, LogLevel.Warning, "Topics were not made: {Reason}")]
+    public static partial void TopicsNotCreated(this ILogger log, string reason);
+
+    [LoggerMessage(9, LogLevel.Critical, "{Road}: the process stops, nothing of the failed batch counts.")]
+    public static partial void Fatal(this ILogger log, Exception exception, string road);
+
+    [LoggerMessage(10, LogLevel.Information, "{Road}: consuming {Topics}")]
+    public static partial void Consuming(this ILogger log, string road, string topics);
+}

@@ -1,0 +1,71 @@
+using System.Diagnostics.Metrics;
+using Npgsql;
+using Pipeline.Contracts.Events;
+using Pipeline.Processors.Consuming;
+using Pipeline.Sinks.Influx;
+using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Postgres.Events;
+
+namespace Pipeline.Processors;
+
+/// <summary>Everything that the processors count.</summary>
+sealed class ProcessorMetrics
+{
+    public const string MeterName = "Pipeline.Processors";
+
+    readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _refused, _failures;
+    readonly Histogram<double> _delay;
+
+    public ProcessorMetrics(IMeterFactory meters)
+    {
+        var meter = meters.Create(MeterName);
+        _offsets = meter.CreateCounter<long>("pipeline_process_offsets", description: "Offsets passed by events-postgres, by outcome: stored, duplicate, dead_lettered, absent.");
+        _deadLetters = meter.CreateCounter<long>("pipeline_process_dead_letters", description: "Records dead-lettered, by reason.");
+        _batches = meter.CreateCounter<long>("pipeline_process_batches", description: "Transactions committed.");
+        _points = meter.CreateCounter<long>("pipeline_write_points", description: "Points that InfluxDB acknowledged, repeats included.");
+        _skipped = meter.CreateCounter<long>("pipeline_write_skipped_events", description: "Invalid events passed over by events-influx, by reason; intentional: events-postgres dead-letters them.");
+        _refused = meter.CreateCounter<long>("pipeline_write_refused_points", description: "Points that InfluxDB refused as data; each is a dead letter.");
+        _failures = meter.CreateCounter<long>("pipeline_process_failures", description: "Batches or acquisitions that failed and are tried again, by kind.");
+        _delay = meter.CreateHistogram<double>("pipeline_process_delay_seconds", "s", "From the broker's time of a batch's oldest event to its commit.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800] });
+    }
+
+    public void Written(string road, BatchOutcome outcome, DateTimeOffset now, EventBatch batch)
+    {
+        _batches.Add(1, Label("road", road));
+        Add("stored", outcome.Stored);
+        Add("duplicate", outcome.Duplicates);
+        Add("dead_lettered", outcome.DeadLettered);
+        Add("absent", outcome.Absent);
+        foreach (var letter in batch.DeadLetters)
+            _deadLetters.Add(1, Label("reason", letter.Fault.Code));
+        if (outcome.DeadLettered > batch.DeadLetters.Count)
+            _deadLetters.Add(outcome.DeadLettered - batch.DeadLetters.Count, Label("reason", new EventFault(FaultReason.ConflictingDuplicate).Code));
+        if (batch.Events.Count > 0)
+            _delay.Record(Math.Max(0, (now - DateTimeOffset.UnixEpoch).TotalSeconds - (batch.Events[0].LoggedAtUs / 1e6)), Label("road", road));
+    }
+
+    public void Points(string road, int count) => _points.Add(count, Label("road", road));
+
+    public void Skipped(string road, EventFault fault) => _skipped.Add(1, Label("road", road), Label("reason", fault.Code));
+
+    public void Refused(string road) => _refused.Add(1, Label("road", road));
+
+    public void Failure(string road, Exception exception) => _failures.Add(1, Label("road", road), Label("kind", exception switch
+    {
+        LogMismatchException => "stopped",
+        FencedException or PostgresException { SqlState: PostgresFaults.FencedState } => "fenced",
+        TopicUnavailableException or Confluent.Kafka.KafkaException => "kafka",
+        InfluxUnavailableException => "influx",
+        NpgsqlException => "postgres",
+        _ => "other",
+    }));
+
+    void Add(string outcome, long n)
+    {
+        if (n > 0)
+            _offsets.Add(n, Label("outcome", outcome));
+    }
+
+    static KeyValuePair<string, object?> Label(string name, string value) => new(name, value);
+}

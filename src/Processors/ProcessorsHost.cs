@@ -1,0 +1,94 @@
+using System.Reflection;
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using Pipeline.Processors.Consuming;
+using Pipeline.Processors.Events;
+using Pipeline.Sinks.Health;
+using Pipeline.Sinks.Hosting;
+using Pipeline.Sinks.Influx;
+using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Prometheus;
+
+namespace Pipeline.Processors;
+
+/// <summary>What the host is made of: which roads run is the roles' business.</summary>
+static class ProcessorsHost
+{
+    public static readonly string[] Sections = [KafkaOptions.Section, ProcessorsOptions.Section, PostgresOptions.Section, InfluxOptions.Section];
+
+    public static string Version => typeof(ProcessorsHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    public static void AddProcessors(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        var roles = (builder.Configuration.GetSection(ProcessorsOptions.Section).Get<ProcessorsOptions>() ?? new ProcessorsOptions()).RoleSet;
+        services.AddArea<KafkaOptions>(KafkaOptions.Section);
+        services.AddArea<ProcessorsOptions>(ProcessorsOptions.Section);
+        services.AddArea<PostgresOptions>(PostgresOptions.Section);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<ProcessorMetrics>();
+        services.AddSingleton(p => new AdminClientBuilder(Options<KafkaOptions>(p).Admin()).SetLogHandler((_, _) => { }).Build());
+        services.AddSingleton<TopicLogs>();
+        services.AddSingleton(p => new TopicSetup(p.GetRequiredService<IAdminClient>(), Options<KafkaOptions>(p), p.GetRequiredService<ILogger<TopicSetup>>()));
+        services.AddSingleton<RoadServices>();
+        services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-processors")));
+        services.AddSingleton<SchemaAtStart>();
+        services.AddHostedService(p => p.GetRequiredService<SchemaAtStart>());
+        if (roles.Contains(Roles.EventsPostgres))
+            AddEventsPostgres(services);
+        if (roles.Contains(Roles.EventsInflux))
+            AddEventsInflux(services);
+        AddHealth(services);
+        services.AddSingleton<PrometheusText>();
+        services.AddSingleton(p => Sdk.CreateMeterProviderBuilder().AddMeter(ProcessorMetrics.MeterName, "System.Runtime")
+            .AddReader(p.GetRequiredService<PrometheusText>().Reader).Build());
+        services.AddOptions<HostOptions>().Configure<IOptions<ProcessorsOptions>>((host, options) => host.ShutdownTimeout = options.Value.StopBudget + TimeSpan.FromSeconds(5));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+    }
+
+    static void AddEventsPostgres(IServiceCollection services) => AddRoad(services, (p, _) =>
+    {
+        var settings = Options<PostgresOptions>(p).Build("pipeline-events-postgres");
+        // A log's owner is one session: a pooled connection would come back as another owner's.
+        settings.Pooling = false;
+        var kafka = Options<KafkaOptions>(p);
+        var owner = $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid():N}";
+        return new EventsPostgresRoad(kafka, p.GetRequiredService<TopicLogs>(), NpgsqlDataSource.Create(settings),
+            topic => new LogOwnership(new OwnershipRules(owner, kafka.AcceptNewLogs, topic.Tenant)),
+            p.GetRequiredService<ProcessorMetrics>(), TimeProvider.System, ArmedPoints.FromEnvironment());
+    }, p => p.GetRequiredService<SchemaAtStart>().Ready);
+
+    static void AddEventsInflux(IServiceCollection services)
+    {
+        services.AddArea<InfluxOptions>(InfluxOptions.Section);
+        services.AddSingleton(p => new InfluxWriter(Options<InfluxOptions>(p)));
+        services.AddSingleton<DeadLetterWriter>();
+        services.AddSingleton(p => new Dependency("influxdb", TimeProvider.System, p.GetRequiredService<InfluxWriter>().PingAsync));
+        AddRoad(services, (p, host) => new EventsInfluxRoad(Options<KafkaOptions>(p), p.GetRequiredService<TopicLogs>(), p.GetRequiredService<InfluxWriter>(),
+            p.GetRequiredService<DeadLetterWriter>(), host.CommittedAsync, p.GetRequiredService<ProcessorMetrics>(), TimeProvider.System), _ => Task.CompletedTask);
+    }
+
+    static void AddRoad(IServiceCollection services, Func<IServiceProvider, RoadHost, IRoad> newRoad, Func<IServiceProvider, Task> ready) =>
+        services.AddSingleton<IHostedService>(p => new RoadHost(host => newRoad(p, host), ready(p), p.GetRequiredService<IOptions<KafkaOptions>>(),
+            p.GetRequiredService<IOptions<ProcessorsOptions>>(), p.GetRequiredService<ProcessorMetrics>(), p.GetRequiredService<RoadServices>()));
+
+    static void AddHealth(IServiceCollection services)
+    {
+        services.AddSingleton(p => new Dependency("kafka", TimeProvider.System, async _ =>
+            await p.GetRequiredService<IAdminClient>().DescribeTopicsAsync(TopicCollection.OfTopicNames([.. Options<KafkaOptions>(p).Events.Select(t => t.Name)]),
+                new DescribeTopicsOptions { RequestTimeout = TimeSpan.FromSeconds(3) })));
+        services.AddSingleton(p => new Dependency("postgres", TimeProvider.System, async stop =>
+        {
+            await using var command = p.GetRequiredService<NpgsqlDataSource>().CreateCommand("SELECT 1");
+            await command.ExecuteNonQueryAsync(stop);
+        }));
+        services.AddSingleton<DependencyWatch>();
+        services.AddHostedService(p => p.GetRequiredService<DependencyWatch>());
+    }
+
+    static T Options<T>(IServiceProvider services) where T : class => services.GetRequiredService<IOptions<T>>().Value;
+}

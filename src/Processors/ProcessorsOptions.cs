@@ -1,0 +1,58 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Pipeline.Processors;
+
+public static class Roles
+{
+    public const string EventsPostgres = "events-postgres";
+    public const string EventsInflux = "events-influx";
+
+    public static readonly string[] All = [EventsPostgres, EventsInflux];
+}
+
+/// <summary>What a processor runs, and its bounds. Section <c>Pipeline:Processors</c>.</summary>
+public sealed class ProcessorsOptions : IValidatableObject
+{
+    public const string Section = "Pipeline:Processors";
+
+    /// <summary>Comma-separated roles of this process. Default all: events-postgres,events-influx.</summary>
+    public string Roles { get; set; } = string.Join(',', Processors.Roles.All);
+
+    /// <summary>Events of one batch, that is of one transaction. Default 5,000.</summary>
+    [Range(1, 50_000)]
+    public int BatchEventsMax { get; set; } = 5000;
+
+    /// <summary>Bytes of one batch's records. Default 8 MiB.</summary>
+    [Range(1024, 64 * 1024 * 1024)]
+    public int BatchBytesMax { get; set; } = 8 * 1024 * 1024;
+
+    /// <summary>How long a batch that is not full waits for more. Default 50 ms.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
+    public TimeSpan BatchLinger { get; set; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Records a partition holds in memory before it is paused. Default 10,000.</summary>
+    [Range(1, 1_000_000)]
+    public int QueueRecordsMax { get; set; } = 10_000;
+
+    /// <summary>Bytes a partition holds in memory before it is paused. Default 4 MiB.</summary>
+    [Range(1024, 256 * 1024 * 1024)]
+    public int QueueBytesMax { get; set; } = 4 * 1024 * 1024;
+
+    /// <summary>Batches that one road works on at a time, whatever the number of its partitions. Default 3.</summary>
+    [Range(1, 64)]
+    public int ConcurrentBatchesMax { get; set; } = 3;
+
+    /// <summary>How long a stop waits for batches that are being written. Default 15 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
+    public TimeSpan StopBudget { get; set; } = TimeSpan.FromSeconds(15);
+
+    public IReadOnlySet<string> RoleSet => Roles.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).ToHashSet(StringComparer.Ordinal);
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (var role in RoleSet.Except(Processors.Roles.All))
+            yield return new ValidationResult($"Role {role} is unknown; known are {string.Join(", ", Processors.Roles.All)}.", [nameof(Roles)]);
+        if (RoleSet.Count == 0)
+            yield return new ValidationResult("At least one role is needed.", [nameof(Roles)]);
+    }
+}

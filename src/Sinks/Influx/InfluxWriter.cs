@@ -1,0 +1,82 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+
+namespace Pipeline.Sinks.Influx;
+
+/// <summary>InfluxDB answered that lines of this write can never be stored. It may have stored the others.</summary>
+public sealed class InfluxRefusedException(string message) : Exception(message);
+
+/// <summary>InfluxDB did not store the write now: down, slow, overloaded, or its set-up is not complete.</summary>
+public sealed class InfluxUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>Writes line protocol over HTTP: the v2 API, or the v1 API for InfluxDB 1.x. Stands in for the package InfluxDB.Client.</summary>
+public sealed class InfluxWriter : IDisposable
+{
+    const int AnswerCharactersMax = 500;
+
+    readonly HttpClient _http;
+    readonly string _writePath;
+
+    public InfluxWriter(InfluxOptions options)
+    {
+        _http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), ConnectTimeout = TimeSpan.FromSeconds(5) })
+        {
+            BaseAddress = options.Url,
+            Timeout = options.Timeout,
+        };
+        if (options.Token.Length > 0)
+            _http.DefaultRequestHeaders.Authorization = options.Api == InfluxApi.V2
+                ? new AuthenticationHeaderValue("Token", options.Token)
+                : new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(options.Token)));
+        _writePath = options.Api == InfluxApi.V2
+            ? $"api/v2/write?org={Uri.EscapeDataString(options.Org)}&bucket={Uri.EscapeDataString(options.Bucket)}&precision=ns"
+            : $"write?db={Uri.EscapeDataString(options.Bucket)}&precision=ns";
+    }
+
+    /// <summary>Sends lines and returns once they are stored.</summary>
+    /// <exception cref="InfluxRefusedException">The data is at fault (400, 413, 422): the same lines never work.</exception>
+    /// <exception cref="InfluxUnavailableException">Anything else that keeps the write from being stored.</exception>
+    public async Task WriteAsync(ReadOnlyMemory<byte> lines, CancellationToken stop)
+    {
+        try
+        {
+            using var content = new ReadOnlyMemoryContent(lines);
+            content.Headers.ContentType = new MediaTypeHeaderValue("text/plain", "utf-8");
+            using var answer = await _http.PostAsync(_writePath, content, stop);
+            if (answer.IsSuccessStatusCode)
+                return;
+            var text = await answer.Content.ReadAsStringAsync(stop);
+            var message = $"{(int)answer.StatusCode} {text.AsSpan(0, Math.Min(text.Length, AnswerCharactersMax))}";
+            if (answer.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity)
+                throw new InfluxRefusedException(message);
+            throw new InfluxUnavailableException(message);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new InfluxUnavailableException(e.Message, e);
+        }
+        catch (TaskCanceledException e) when (!stop.IsCancellationRequested)
+        {
+            throw new InfluxUnavailableException("no answer in time", e);
+        }
+    }
+
+    /// <summary>Whether InfluxDB answers at all; both versions have this path.</summary>
+    /// <exception cref="InfluxUnavailableException">It does not.</exception>
+    public async Task PingAsync(CancellationToken stop)
+    {
+        try
+        {
+            using var answer = await _http.GetAsync("ping", stop);
+            if (!answer.IsSuccessStatusCode)
+                throw new InfluxUnavailableException($"ping answered {(int)answer.StatusCode}");
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !stop.IsCancellationRequested)
+        {
+            throw new InfluxUnavailableException(e.Message, e);
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+}

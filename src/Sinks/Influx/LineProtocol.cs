@@ -1,0 +1,93 @@
+using System.Buffers;
+using System.Buffers.Text;
+
+namespace Pipeline.Sinks.Influx;
+
+/// <summary>
+/// Writes InfluxDB line protocol (docs.influxdata.com, "Line protocol") into one growing buffer. Special characters are escaped, so that no
+/// text of a sender can end a field, a line or a tag. Texts are UTF-8.
+/// </summary>
+public sealed class LineProtocol
+{
+    readonly ArrayBufferWriter<byte> _buffer = new(64 * 1024);
+
+    public ReadOnlyMemory<byte> Bytes => _buffer.WrittenMemory;
+
+    public int Length => _buffer.WrittenCount;
+
+    public void Clear() => _buffer.ResetWrittenCount();
+
+    public void Raw(ReadOnlySpan<byte> ascii) => _buffer.Write(ascii);
+
+    /// <summary>A tag value or key, or a field key: comma, equals sign and space are escaped; control characters become an underscore.</summary>
+    /// <remarks>
+    /// A backslash is an ordinary character unless it stands before one of these or at the end, where no escape exists: such a run of
+    /// backslashes is doubled, and InfluxDB shows it doubled.
+    /// </remarks>
+    public void Key(ReadOnlySpan<byte> text)
+    {
+        var target = _buffer.GetSpan(text.Length * 2 + 1);
+        if (text.IndexOfAny(Special) < 0 && text.IndexOfAnyInRange((byte)0, (byte)0x1F) < 0)
+        {
+            text.CopyTo(target);
+            _buffer.Advance(text.Length);
+            return;
+        }
+        int written = 0, backslashes = 0;
+        foreach (var b in text)
+        {
+            if (b is (byte)',' or (byte)'=' or (byte)' ')
+            {
+                target.Slice(written, backslashes).Fill((byte)'\\');
+                written += backslashes;
+                target[written++] = (byte)'\\';
+            }
+            backslashes = b == '\\' ? backslashes + 1 : 0;
+            target[written++] = b < 0x20 ? (byte)'_' : b;
+        }
+        target.Slice(written, backslashes).Fill((byte)'\\');
+        _buffer.Advance(written + backslashes);
+    }
+
+    static readonly SearchValues<byte> Special = SearchValues.Create(",= \\"u8);
+
+    /// <summary>A string field's value with its quotes.</summary>
+    public void Text(ReadOnlySpan<byte> text)
+    {
+        var target = _buffer.GetSpan(text.Length * 2 + 2);
+        var written = 0;
+        target[written++] = (byte)'"';
+        foreach (var b in text)
+        {
+            if (b is (byte)'"' or (byte)'\\')
+                target[written++] = (byte)'\\';
+            target[written++] = b;
+        }
+        target[written++] = (byte)'"';
+        _buffer.Advance(written);
+    }
+
+    public void Float(double value)
+    {
+        Utf8Formatter.TryFormat(value, _buffer.GetSpan(32), out var written);
+        _buffer.Advance(written);
+    }
+
+    public void Integer(long value)
+    {
+        Utf8Formatter.TryFormat(value, _buffer.GetSpan(24), out var written);
+        _buffer.Advance(written);
+    }
+
+    public void Integer(Int128 value)
+    {
+        value.TryFormat(_buffer.GetSpan(48), out var written, default, System.Globalization.CultureInfo.InvariantCulture);
+        _buffer.Advance(written);
+    }
+
+    public void Id(Guid id)
+    {
+        Utf8Formatter.TryFormat(id, _buffer.GetSpan(36), out var written, 'D');
+        _buffer.Advance(written);
+    }
+}

@@ -1,0 +1,134 @@
+using Pipeline.Contracts.Events;
+
+namespace Pipeline.Sinks.Postgres.Events;
+
+/// <summary>One valid event on its way into PostgreSQL. Times are unix microseconds.</summary>
+public sealed class EventRow
+{
+    public required long Offset { get; init; }
+    public required Guid EventId { get; init; }
+    public required EventType Type { get; init; }
+    public required long OccurredAtUs { get; init; }
+    public required long ReceivedAtUs { get; init; }
+
+    /// <summary>The broker's own time of the record: what the ledger and retention go by.</summary>
+    public required long LoggedAtUs { get; init; }
+
+    public required string Tenant { get; init; }
+    public required string UserId { get; init; }
+    public required string ProjectId { get; init; }
+    public string? Tool { get; init; }
+    public string? AnnotationType { get; init; }
+
+    /// <summary>In ms as sent; NaN where there is none.</summary>
+    public double DurationMs { get; init; } = double.NaN;
+
+    public bool Success { get; init; }
+
+    /// <summary>The <c>ingest</c> header as it came, null where there was none.</summary>
+    public byte[]? Header { get; init; }
+
+    /// <summary>The record's key and headers as they came, for the dead letter that this event may become.</summary>
+    public byte[]? RecordKey { get; init; }
+
+    public IReadOnlyList<KeyValuePair<string, byte[]?>> RecordHeaders { get; init; } = [];
+
+    public required byte[] Value { get; init; }
+    public required byte[] Digest { get; init; }
+
+    internal LedgerKey Key => new(Tenant, EventId);
+
+    internal DeadLetter ToDeadLetter(EventFault fault, string? message = null) => new()
+    {
+        Offset = Offset,
+        Tenant = Tenant,
+        Fault = fault,
+        Message = message,
+        Key = RecordKey,
+        Headers = RecordHeaders,
+        Value = Value,
+        LoggedAtUs = LoggedAtUs,
+    };
+}
+
+readonly record struct LedgerKey(string Tenant, Guid EventId) : IComparable<LedgerKey>
+{
+    /// <summary>The order of PostgreSQL's (text COLLATE "C", uuid): every writer inserts in it, so that two never wait for each other in a circle.</summary>
+    public int CompareTo(LedgerKey other)
+    {
+        var byTenant = string.CompareOrdinal(Tenant, other.Tenant);
+        if (byTenant != 0)
+            return byTenant;
+        Span<byte> mine = stackalloc byte[16], theirs = stackalloc byte[16];
+        EventId.TryWriteBytes(mine, bigEndian: true, out _);
+        other.EventId.TryWriteBytes(theirs, bigEndian: true, out _);
+        return mine.SequenceCompareTo(theirs);
+    }
+}
+
+/// <summary>A record that is not stored, with its cause and everything that is needed to send it again.</summary>
+public sealed class DeadLetter
+{
+    public required long Offset { get; init; }
+    public required string Tenant { get; init; }
+    public required EventFault Fault { get; init; }
+    public string Stage { get; init; } = "processing";
+    public string Kind { get; init; } = "invalid";
+    public byte[]? Key { get; init; }
+    public byte[]? Value { get; init; }
+    public required IReadOnlyList<KeyValuePair<string, byte[]?>> Headers { get; init; }
+    public required long LoggedAtUs { get; init; }
+
+    /// <summary>What the cause said, when it is more than the fault's own sentence.</summary>
+    public string? Message { get; init; }
+
+    /// <summary>Letters with one cause share it, so that an operator sees a thousand of a kind as one line.</summary>
+    public string Fingerprint => Fault.Field is null ? Fault.Code : $"{Fault.Code}:{Fault.Field}";
+}
+
+/// <summary>A stretch of one log: every offset from <see cref="From"/> up to <see cref="Next"/> is a valid event, a dead letter, or absent.</summary>
+public sealed class EventBatch(long from, string topicTenant)
+{
+    /// <summary>Whose the offsets are that hold no record.</summary>
+    public string TopicTenant { get; } = topicTenant;
+
+    public long From { get; } = from;
+
+    /// <summary>One past the last offset of the stretch.</summary>
+    public long Next { get; set; } = from;
+
+    public List<EventRow> Events { get; } = [];
+    public List<DeadLetter> DeadLetters { get; } = [];
+
+    /// <summary>Offsets that hold no record a consumer can see: transaction markers, aborted or compacted records.</summary>
+    public long Absent => Next - From - Events.Count - DeadLetters.Count;
+
+    /// <summary>Cuts the stretch in two at its middle offset; false when it is a single offset.</summary>
+    public bool TrySplit(out EventBatch first, out EventBatch second)
+    {
+        var middle = From + ((Next - From) / 2);
+        first = Part(From, middle);
+        second = Part(middle, Next);
+        return middle > From;
+    }
+
+    /// <summary>The stretch with its one event as a dead letter.</summary>
+    public EventBatch Refused(EventFault fault, string message)
+    {
+        var row = Events.Single();
+        var refused = new EventBatch(From, TopicTenant) { Next = Next };
+        refused.DeadLetters.Add(row.ToDeadLetter(fault, message));
+        return refused;
+    }
+
+    EventBatch Part(long from, long next)
+    {
+        var part = new EventBatch(from, TopicTenant) { Next = next };
+        part.Events.AddRange(Events.Where(e => e.Offset >= from && e.Offset < next));
+        part.DeadLetters.AddRange(DeadLetters.Where(d => d.Offset >= from && d.Offset < next));
+        return part;
+    }
+}
+
+/// <summary>What one committed batch became.</summary>
+public readonly record struct BatchOutcome(int Stored, int Duplicates, int DeadLettered, long Absent);

@@ -1,0 +1,114 @@
+using Npgsql;
+
+namespace Pipeline.Sinks.Postgres.Events;
+
+/// <summary>Places in a batch where a fault test can end or stop the process.</summary>
+public enum ArmedPoint { InsideCopy, AfterCopy, BeforeCommit, AfterCommit }
+
+/// <summary>
+/// Writes one log's events through one session that owns it. A batch is one transaction: rows, ledger, aggregates, dead letters, outcomes
+/// and offset are committed together or not at all, and only under the epoch that this writer holds.
+/// </summary>
+public sealed class EventWriter(NpgsqlDataSource sessions, LogOwnership ownership, Action<ArmedPoint>? armed = null) : IAsyncDisposable
+{
+    readonly HashSet<long> _weeks = [];
+    NpgsqlConnection? _session;
+    Fence? _fence;
+
+    public long NextOffset => Owned.NextOffset;
+
+    public int LogId => Owned.LogId;
+
+    Fence Owned => _fence ?? throw new InvalidOperationException("the log is not acquired");
+
+    /// <summary>Opens a new session, which alone may write from now on, and takes the log over.</summary>
+    /// <returns>The offset to go on from.</returns>
+    public async Task<long> AcquireAsync(LogPlace log, LogExtent extent, CancellationToken stop)
+    {
+        await CloseAsync();
+        _session = await sessions.OpenConnectionAsync(stop);
+        await using (var setUp = new NpgsqlCommand(EventStatements.SetUpSession, _session))
+            await setUp.ExecuteNonQueryAsync(stop);
+        _fence = await ownership.AcquireAsync(_session, log, extent, stop);
+        _weeks.Clear();
+        return _fence.NextOffset;
+    }
+
+    /// <summary>Stores the batch exactly once. After an exception nothing of it is stored, except that a lost COMMIT is unknown: acquire again, and the offset tells.</summary>
+    /// <exception cref="FencedException">Another owner has the log, or the commit's outcome is unknown.</exception>
+    public async Task<BatchOutcome> WriteAsync(EventBatch batch, CancellationToken stop)
+    {
+        var fence = Owned;
+        var session = _session!;
+        if (batch.From != fence.NextOffset)
+            throw new FencedException($"batch starts at {batch.From}, the log is stored up to {fence.NextOffset}");
+        var duplicates = new Duplicates(batch.Events);
+        await EnsureWeeksAsync(session, batch, stop);
+
+        await using var transaction = await session.BeginTransactionAsync(stop);
+        // 1. The bytes go to a table of this session alone, before any lock that others wait for is held.
+        await EventStatements.CopyAsync(session, duplicates.Firsts, armed, stop);
+        armed?.Invoke(ArmedPoint.AfterCopy);
+        // 2. The fence raises under an old epoch or offset. 3. The ledger takes the ids that are new.
+        // A crash up to the commit loses the transaction and nothing else: the next owner reads the same offsets again.
+        var fresh = await EventStatements.AdvanceAndInsertIdsAsync(session, fence, batch, duplicates.Firsts.Count, stop);
+        // 4. Ids already known: only now, a statement later, is the row visible that the insert waited for.
+        if (fresh.Count < duplicates.Firsts.Count)
+            await EventStatements.CompareKnownAsync(session, fence, duplicates, stop);
+        var (stored, repeated, conflicting) = duplicates.Resolve();
+        // 5. Rows, aggregates, dead letters and outcomes, of new ids only.
+        await EventStatements.InsertAsync(session, fence, batch, stored, repeated, conflicting, stop);
+        armed?.Invoke(ArmedPoint.BeforeCommit);
+        // 6. A connection lost here leaves the outcome open; the offsets row decides when the log is acquired again.
+        await CommitAsync(transaction, stop);
+        armed?.Invoke(ArmedPoint.AfterCommit);
+        fence.NextOffset = batch.Next;
+        return new BatchOutcome(stored.Count, repeated.Count, batch.DeadLetters.Count + conflicting.Count, batch.Absent);
+    }
+
+    /// <summary>Gives the log up, if this writer still holds it.</summary>
+    public async Task ReleaseAsync(CancellationToken stop)
+    {
+        if (_fence is not null && _session is { State: System.Data.ConnectionState.Open })
+            await LogOwnership.ReleaseAsync(_session, _fence, stop);
+        _fence = null;
+    }
+
+    public async ValueTask DisposeAsync() => await CloseAsync();
+
+    static async Task CommitAsync(NpgsqlTransaction transaction, CancellationToken stop)
+    {
+        try
+        {
+            await transaction.CommitAsync(stop);
+        }
+        catch (Exception e) when (e is not PostgresException)
+        {
+            throw new FencedException("the connection was lost during COMMIT; whether it was committed is read from the offsets row", e);
+        }
+    }
+
+    /// <summary>Weeks of table events are made outside the batch's transaction, so that their lock is short.</summary>
+    async Task EnsureWeeksAsync(NpgsqlConnection session, EventBatch batch, CancellationToken stop)
+    {
+        const long weekUs = 7L * 24 * 3600 * 1_000_000;
+        foreach (var row in batch.Events)
+        {
+            // 1970-01-01 was a Thursday; weeks start on Monday.
+            var week = Math.DivRem(row.LoggedAtUs + (3L * 24 * 3600 * 1_000_000), weekUs, out _);
+            if (!_weeks.Add(week))
+                continue;
+            await using var command = new NpgsqlCommand("SELECT ensure_week($1)", session)
+            { Parameters = { new() { Value = EventStatements.Time(row.LoggedAtUs) } } };
+            await command.ExecuteNonQueryAsync(stop);
+        }
+    }
+
+    async Task CloseAsync()
+    {
+        _fence = null;
+        if (_session is { } session)
+            await session.DisposeAsync();
+        _session = null;
+    }
+}

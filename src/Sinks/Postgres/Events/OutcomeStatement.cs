@@ -1,0 +1,29 @@
+using Npgsql;
+
+namespace Pipeline.Sinks.Postgres.Events;
+
+/// <summary>Counts what became of every offset of a batch. The sum of the counts is the number of offsets passed, whatever the batch held.</summary>
+static class OutcomeStatement
+{
+    const string Sql = """
+        INSERT INTO outcomes (consumer, topic_id, partition, tenant, outcome, n)
+        SELECT $1, $2, $3, * FROM unnest($4::text[], $5::text[], $6::bigint[])
+        ON CONFLICT (consumer, topic_id, partition, tenant, outcome) DO UPDATE SET n = outcomes.n + excluded.n
+        """;
+
+    public static NpgsqlBatchCommand Upsert(LogPlace log, EventBatch batch, List<EventRow> stored, List<EventRow> repeated, List<DeadLetter> letters)
+    {
+        var counts = new SortedDictionary<(string Tenant, string Outcome), long>();
+        void Count(string tenant, string outcome, long n) => counts[(tenant, outcome)] = counts.GetValueOrDefault((tenant, outcome)) + n;
+        foreach (var row in stored)
+            Count(row.Tenant, "stored", 1);
+        foreach (var row in repeated)
+            Count(row.Tenant, "duplicate", 1);
+        foreach (var letter in letters)
+            Count(letter.Tenant, "dead_lettered", 1);
+        if (batch.Absent > 0)
+            Count(batch.TopicTenant, "absent", batch.Absent);
+        return EventStatements.Command(Sql, log.Consumer, log.TopicId, log.Partition,
+            counts.Keys.Select(k => k.Tenant).ToArray(), counts.Keys.Select(k => k.Outcome).ToArray(), counts.Values.ToArray());
+    }
+}

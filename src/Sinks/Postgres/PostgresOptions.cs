@@ -1,0 +1,60 @@
+using System.ComponentModel.DataAnnotations;
+using Npgsql;
+
+namespace Pipeline.Sinks.Postgres;
+
+/// <summary>Where PostgreSQL is. Section <c>Pipeline:Postgres</c>.</summary>
+public sealed class PostgresOptions
+{
+    public const string Section = "Pipeline:Postgres";
+
+    /// <summary>A <c>postgres://user:password@host:port/database</c> URI or Npgsql keywords. Required.</summary>
+    [Required]
+    public string ConnectionString { get; set; } = "";
+
+    /// <summary>How long a connection attempt may take. Default 5 s.</summary>
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long one statement may take before it counts as failed. Default 30 s.</summary>
+    public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whether the host brings the schema up to date when it starts. Default true; else <c>--migrate</c> does it.</summary>
+    public bool MigrateAtStart { get; set; } = true;
+
+    /// <summary>Npgsql's settings: keep-alives and timeouts on top of what the connection string says.</summary>
+    /// <exception cref="ArgumentException">The connection string cannot be read.</exception>
+    public NpgsqlConnectionStringBuilder Build(string applicationName)
+    {
+        var builder = ConnectionString.StartsWith("postgres", StringComparison.Ordinal) && ConnectionString.Contains("://", StringComparison.Ordinal)
+            ? FromUri(new Uri(ConnectionString)) : new NpgsqlConnectionStringBuilder(ConnectionString);
+        builder.ApplicationName = applicationName;
+        builder.Timeout = (int)ConnectTimeout.TotalSeconds;
+        builder.CommandTimeout = (int)CommandTimeout.TotalSeconds;
+        builder.TcpKeepAliveTime = 5;
+        builder.TcpKeepAliveInterval = 1;
+        builder.MaxAutoPrepare = 40;
+        builder.AutoPrepareMinUsages = 2;
+        builder.IncludeErrorDetail = false;
+        return builder;
+    }
+
+    static NpgsqlConnectionStringBuilder FromUri(Uri uri)
+    {
+        var user = uri.UserInfo.Split(':', 2);
+        var builder = new NpgsqlConnectionStringBuilder
+        {
+            Host = uri.Host,
+            Port = uri.Port > 0 ? uri.Port : 5432,
+            Database = Uri.UnescapeDataString(uri.AbsolutePath.TrimStart('/')),
+            Username = Uri.UnescapeDataString(user[0]),
+        };
+        if (user.Length > 1)
+            builder.Password = Uri.UnescapeDataString(user[1]);
+        foreach (var pair in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var parts = pair.Split('=', 2);
+            builder[parts[0] == "sslmode" ? "SSL Mode" : parts[0]] = Uri.UnescapeDataString(parts.Length > 1 ? parts[1] : "");
+        }
+        return builder;
+    }
+}
