@@ -28,10 +28,11 @@ sealed class Books(Arguments arguments) : IAsyncDisposable
         var next = new Dictionary<int, long>();
         const string conservation = """
             SELECT partition::int, first_offset::bigint, next_offset::bigint, outcomes::bigint, difference::bigint
-            FROM pipeline.conservation WHERE consumer = $1 AND topic = $2
+            FROM pipeline.conservation WHERE consumer = $1 AND topic = $2 ORDER BY closed_at NULLS LAST
             """;
         await foreach (var row in Query(connection, conservation, stop, Consumer, Topic))
         {
+            // A topic made anew has a closed row too; the open one, which comes last, speaks of the log that Kafka holds.
             next[row.GetInt32(0)] = row.GetInt64(2);
             advanced += row.GetInt64(2) - row.GetInt64(1);
             outcomes += row.GetInt64(3);

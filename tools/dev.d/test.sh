@@ -4,7 +4,7 @@
 TEST_SERVERS=(postgres kafka influx)
 
 test_command() {
-  local coverage='' filters=() options=() projects=() project
+  local coverage='' filters=() options=() projects=() words=()
   while [ $# -gt 0 ]; do
     case $1 in
       --coverage) coverage=yes ;;
@@ -37,9 +37,9 @@ test_environment() {
 }
 
 servers_in_words() {
-  local part words=
-  for part in "$@"; do words+="${words:+; }$(server_words "$part")"; done
-  echo "$words"
+  local part list=
+  for part in "$@"; do list+="${list:+; }$(server_words "$part")"; done
+  echo "$list"
 }
 
 server_words() {
@@ -51,41 +51,63 @@ server_words() {
 }
 
 # test_selection FILTER…: a filter that is part of a project's name selects the project, any other the tests whose full
-# name contains it. Sets projects, and adds to options.
+# name contains it. Sets projects, words and options.
 test_selection() {
-  local filter name matched=()
-  for project in "$REPO"/tests/*.Tests; do projects+=("$(basename "$project")"); done
+  local filter name hit matched=()
+  for name in "$REPO"/tests/*.Tests; do projects+=("$(basename "$name")"); done
   for filter in "$@"; do
-    local hit=
+    hit=
     for name in "${projects[@]}"; do
       if grep -qiF -- "$filter" <<<"$name"; then matched+=("$name") && hit=yes; fi
     done
-    [ -n "$hit" ] || options+=(-method "*$filter*")
+    [ -n "$hit" ] || words+=("$filter")
   done
+  for filter in "${words[@]}"; do options+=(-method "*$filter*"); done
   [ ${#matched[@]} -eq 0 ] || mapfile -t projects < <(printf '%s\n' "${matched[@]}" | sort -u)
 }
 
 test_run() {
-  local reports=() report name
-  mkdir -p "$STATE/results"
+  local reports=() name
   for name in "${projects[@]}"; do
-    report=$STATE/results/$name.xml
-    reports+=("$report")
     say
     say "== $name"
-    # Its children can be told by this mark, and are stopped with the servers if a test left them.
-    PIPELINE_DEV_PART="$STATE#tests" test_project "$name" "$report" "${options[@]}" 9>&- || true
+    mkdir -p "$STATE/results/$name"
+    if [ -n "$coverage" ]; then
+      reports+=("$STATE/results/$name/report.trx")
+      test_covered "$name" || true
+    else
+      reports+=("$STATE/results/$name/report.xml")
+      test_project "$name" || true
+    fi
   done
   say
-  [ -z "$coverage" ] || devtool coverage "$STATE"/results/*.cobertura.xml
+  if [ -n "$coverage" ]; then
+    mapfile -t covered < <(find "$STATE/results" -path '*/In/*' -prune -o -name '*.cobertura.xml' -print)
+    devtool coverage "${covered[@]}"
+    say
+  fi
   devtool test-summary "${reports[@]}" || exit 1
 }
 
+# Printed are the tests that take a second or more, and all of what fails or is skipped. The mark in the environment lets
+# us find and stop the processes that a test left.
 test_project() {
-  local name=$1 report=$2 folder
-  shift 2
-  folder=$(built "tests/$name")
-  cd "$folder" && test_runner dotnet "$folder/Pipeline.$name.dll" -noLogo -noColor -xml "$report" "$@"
+  local runner log=$STATE/log/$1.log
+  (cd "$(built "tests/$1")" && PIPELINE_DEV_PART="$STATE#tests" exec dotnet "Pipeline.$1.dll" -noLogo -noColor -reporter verbose \
+    -xml "$STATE/results/$1/report.xml" "${options[@]}" 9>&-) >"$log" 2>&1 &
+  runner=$!
+  # By way of a file, because a process that a test left behind would hold a pipe open.
+  tail -n +1 -s 0.2 -f --pid "$runner" "$log" |
+    sed -u -e '/\[STARTING\]$/d' -e '/\[FINISHED\] Time: 0/d' -e '/^  Disc/d' -e '/^  Starting:/d' -e '/^  Finished:/d' -e '/^=== TEST EXEC/d'
+}
+
+# Coverage comes from the collector that Microsoft.NET.Test.Sdk brings along; it needs VSTest to run the tests.
+test_covered() {
+  local collector filter=()
+  collector=$(printf '%s\n' "${NUGET_PACKAGES:-$HOME/.nuget/packages}"/microsoft.codecoverage/*/build/netstandard2.0 | sort -V | tail -n 1)
+  [ ${#words[@]} -eq 0 ] || filter=(--filter "$(printf '|FullyQualifiedName~%s' "${words[@]}" | cut -c2-)")
+  PIPELINE_DEV_PART="$STATE#tests" dotnet test "$(built "tests/$1")/Pipeline.$1.dll" --test-adapter-path "$collector" "${filter[@]}" \
+    --collect 'Code Coverage;Format=cobertura' --results-directory "$STATE/results/$1" --logger 'trx;LogFileName=report.trx' 9>&-
 }
 
 bench_command() {
