@@ -69,7 +69,7 @@ host_wait() {
   local host=$1 url
   url=http://127.0.0.1:$(port "$host")
   if ! (ready "$host" 90 http_ok "$url/health/ready"); then
-    curl -sS --max-time 5 "$url/health" >&2 || true
+    curl -s --max-time 5 "$url/health" >&2 || true
     exit 1
   fi
   if [ -e "$STATE/run/$host.new" ]; then

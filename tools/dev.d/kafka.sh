@@ -56,7 +56,7 @@ kafka_download() {
   cache=$(kafka_cache)
   mkdir -p "$cache"
   need_command curl curl "Kafka is fetched with it"
-  sum=$(curl -fsS --connect-timeout 4 --max-time 15 "$KAFKA_URL.sha512" 2>/dev/null | tr -d ' \n' | sed 's/.*tgz://' | tr 'A-F' 'a-f') || sum=
+  sum=$(curl -fs --connect-timeout 4 --max-time 15 "$KAFKA_URL.sha512" | tr -d ' \n' | sed 's/.*tgz://' | tr 'A-F' 'a-f') || sum=
   [ -n "$sum" ] || { say "kafka: archive.apache.org is out of reach; using the embedded broker" && return 1; }
   say "kafka: downloading $KAFKA_NAME once (130 MB) …"
   if ! curl -f --progress-bar --connect-timeout 4 --max-time 1800 -o "$cache/$KAFKA_NAME.tgz.$$" "$KAFKA_URL" ||
@@ -87,8 +87,11 @@ kafka_start_real() {
   kafka_settings "$folder" >"$folder/server.properties"
   kafka_logging >"$folder/log4j2.yaml"
   if [ ! -e "$STATE/run/kafka.made" ] || [ ! -e "$folder/logs/meta.properties" ]; then
-    kafka_java_run -XX:TieredStopAtLevel=1 kafka.tools.StorageTool format -t "$(secret kafka-cluster | cut -c1-22)" \
-      -c "$folder/server.properties" >>"$STATE/log/kafka.log" 2>&1 || { log_end kafka && die "kafka: its storage could not be formatted"; }
+    PIPELINE_DEV_PART="$STATE#kafka" kafka_java_run -XX:TieredStopAtLevel=1 kafka.tools.StorageTool format -t "$(secret kafka-cluster | cut -c1-22)" \
+      -c "$folder/server.properties" >>"$STATE/log/kafka.log" 2>&1 || {
+      log_end kafka
+      die "kafka: its storage could not be formatted"
+    }
     made kafka
   fi
   kafka_java_run spawn

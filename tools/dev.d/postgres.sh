@@ -71,7 +71,7 @@ postgres_init() {
   if is_root; then chown postgres:postgres "$new" "$new.password"; fi
   # What lives only for one run need not be forced to disk while it is made; the server itself runs with fsync on.
   [ "$STATE" = "$REPO/.dev" ] || speed=(--no-sync)
-  if ! postgres_as "$bin/initdb" -D "$new" -U postgres --pwfile="$new.password" --auth=scram-sha-256 \
+  if ! PIPELINE_DEV_PART="$STATE#postgres" postgres_as "$bin/initdb" -D "$new" -U postgres --pwfile="$new.password" --auth=scram-sha-256 \
     --encoding=UTF8 --locale=C.UTF-8 "${speed[@]}" >>"$STATE/log/postgres.log" 2>&1; then
     log_end postgres
     die "initdb failed"
@@ -84,8 +84,15 @@ postgres_init() {
 postgres_wait() {
   ready postgres 60 "$(postgres_bin)/pg_isready" -q -h 127.0.0.1 -p "$(port postgres)"
   # Every statement can be repeated, so that a start that died in between is finished by the next.
+  postgres_user_and_database >/dev/null 2>>"$STATE/log/postgres.log" || {
+    log_end postgres
+    die "postgres: its user and database could not be made"
+  }
+}
+
+postgres_user_and_database() {
   PGPASSWORD=$(secret postgres-superuser) "$(postgres_bin)/psql" -qAtX -v ON_ERROR_STOP=1 \
-    -h 127.0.0.1 -p "$(port postgres)" -U postgres postgres >/dev/null 2>>"$STATE/log/postgres.log" <<SQL || { log_end postgres && die "postgres: its user and database could not be made"; }
+    -h 127.0.0.1 -p "$(port postgres)" -U postgres postgres <<SQL
 SELECT 'CREATE ROLE pipeline LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'pipeline') \gexec
 ALTER ROLE pipeline $(postgres_rights) PASSWORD '$(secret postgres)';
 SELECT 'CREATE DATABASE pipeline OWNER pipeline' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'pipeline') \gexec

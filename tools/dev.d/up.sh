@@ -88,15 +88,19 @@ status_note() {
 
 logs_command() {
   local follow='' part='' file lines=20
-  for word in "$@"; do case $word in -f) follow=-f ;; *) part=$word ;; esac done
+  local word
+  for word in "$@"; do case $word in -f) follow=yes ;; *) part=$word ;; esac done
   STATE=$REPO/.dev
   [ -z "$part" ] || lines=200
   [ -n "$part" ] || part='*'
   compgen -G "$STATE/log/$part.log" >/dev/null || die "there is no log of '$part' in $STATE/log"
-  # shellcheck disable=SC2086,SC2248 # a pattern, and perhaps an option
-  for file in "$STATE"/log/$part.log; do [ -n "$follow" ] || { [ "$lines" = 200 ] || say "=== $(basename "$file" .log)"; tail -n $lines "$file"; }; done
-  # shellcheck disable=SC2086
-  [ -z "$follow" ] || exec tail -n $lines -F "$STATE"/log/$part.log
+  # shellcheck disable=SC2086 # a pattern
+  set -- "$STATE"/log/$part.log
+  [ -z "$follow" ] || exec tail -n "$lines" -F "$@"
+  for file in "$@"; do
+    [ $# -eq 1 ] || say "=== $(basename "$file" .log)"
+    tail -n "$lines" "$file"
+  done
 }
 
 restart_command() {
