@@ -1,1 +1,30 @@
-Console.WriteLine("Benchmarks");
+using Pipeline.Benchmarks;
+
+// ./dev bench [ingest] [events-postgres] [events-influx] [--quick] [--against FILE] [--save FILE]
+var options = args.Where(a => a.StartsWith("--", StringComparison.Ordinal)).ToHashSet();
+string? After(string option) => Array.IndexOf(args, option) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
+var files = new[] { After("--against"), After("--save") };
+var names = args.Where(a => !a.StartsWith("--", StringComparison.Ordinal) && !files.Contains(a)).ToList();
+var known = new Dictionary<string, Func<Servers, Report, bool, Task>>
+{
+    ["ingest"] = IngestBenchmark.RunAsync,
+    ["events-postgres"] = PostgresBenchmark.RunAsync,
+    ["events-influx"] = InfluxBenchmark.RunAsync,
+};
+if (names.Except(known.Keys).Any())
+{
+    Console.Error.WriteLine($"unknown benchmark {string.Join(", ", names.Except(known.Keys))}; known are {string.Join(", ", known.Keys)}");
+    return 2;
+}
+var servers = new Servers();
+var report = new Report();
+foreach (var name in names.Count > 0 ? names : [.. known.Keys])
+{
+    report.Line($"== {name} ({Environment.ProcessorCount} cores, {DateTimeOffset.UtcNow:yyyy-MM-dd})");
+    await known[name](servers, report, options.Contains("--quick"));
+}
+if (After("--save") is { } save)
+    report.Save(save);
+if (After("--against") is { } against)
+    report.Against(against);
+return 0;
