@@ -10,6 +10,7 @@ namespace Pipeline.DevTool;
 static partial class EmbeddedBroker
 {
     const int Producer = 0;
+    const int FirstBroker = 1;
 
     public static async Task<int> Run(Arguments arguments)
     {
@@ -50,6 +51,8 @@ static partial class EmbeddedBroker
         var cluster = rd_kafka_mock_cluster_new(client, brokers: 1);
         if (cluster == 0)
             throw new FailureException("librdkafka could not open the embedded broker's sockets");
+        // Admin requests, such as the one for a topic's id, go to the controller, and a mock cluster has none by itself.
+        rd_kafka_mock_set_controller_id(cluster, FirstBroker);
         foreach (var (name, partitions) in topics)
             if (rd_kafka_mock_topic_create(cluster, name, partitions, replicas: 1) is not 0 and var code)
                 throw new FailureException($"the embedded broker refused topic {name} (code {code})");
@@ -75,6 +78,9 @@ static partial class EmbeddedBroker
 
     [LibraryImport("librdkafka", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int rd_kafka_mock_topic_create(nint cluster, string topic, int partitions, int replicas);
+
+    [LibraryImport("librdkafka")]
+    private static partial void rd_kafka_mock_set_controller_id(nint cluster, int broker);
 
     [LibraryImport("librdkafka")]
     private static partial void rd_kafka_mock_cluster_destroy(nint cluster);

@@ -36,6 +36,7 @@ temporary_end() {
   trap '' INT TERM HUP
   trap - EXIT
   set +e
+  stop_starting
   # The servers' last words may go to the log only: what was printed last is the result.
   if [ "$1" -ne 0 ] && [ -d "$STATE/log" ]; then
     rm -rf "$REPO/.dev/log.failed" && cp -a "$STATE/log" "$REPO/.dev/log.failed"

@@ -79,28 +79,30 @@ kafka_start_embedded() {
 }
 
 kafka_start_real() {
-  local folder=$STATE/data/kafka
+  local folder=$STATE/data/kafka java
   claim_port kafka
   claim_port kafka-controller
   fresh_if_unfinished kafka "$folder"
   mkdir -p "$folder"
   kafka_settings "$folder" >"$folder/server.properties"
   kafka_logging >"$folder/log4j2.yaml"
+  java=(java -Xmx512m -XX:+UseG1GC "-Dlog4j2.configurationFile=$folder/log4j2.yaml" -cp "$(cat "$STATE/run/kafka.libs")/*")
   if [ ! -e "$STATE/run/kafka.made" ] || [ ! -e "$folder/logs/meta.properties" ]; then
-    PIPELINE_DEV_PART="$STATE#kafka" kafka_java_run -XX:TieredStopAtLevel=1 kafka.tools.StorageTool format -t "$(secret kafka-cluster | cut -c1-22)" \
-      -c "$folder/server.properties" >>"$STATE/log/kafka.log" 2>&1 || {
-      log_end kafka
-      die "kafka: its storage could not be formatted"
-    }
-    made kafka
+    kafka_format "$folder" "${java[@]}"
   fi
-  kafka_java_run spawn
+  spawn kafka "${java[@]}" kafka.Kafka "$folder/server.properties"
 }
 
-# kafka_java_run spawn | ARGUMENTS…: one place for the class path; the broker's heap is small because its work here is.
-kafka_java_run() {
-  local java=(java -Xmx512m -XX:+UseG1GC "-Dlog4j2.configurationFile=$STATE/data/kafka/log4j2.yaml" -cp "$(cat "$STATE/run/kafka.libs")/*")
-  if [ "$1" = spawn ]; then spawn kafka "${java[@]}" kafka.Kafka "$STATE/data/kafka/server.properties"; else "${java[@]}" "$@"; fi
+# kafka_format FOLDER JAVA…: as initdb, in a session of its own and with our mark.
+kafka_format() {
+  local folder=$1
+  shift
+  PIPELINE_DEV_PART="$STATE#kafka" setsid -w "$@" -XX:TieredStopAtLevel=1 kafka.tools.StorageTool format \
+    -t "$(secret kafka-cluster | cut -c1-22)" -c "$folder/server.properties" >>"$STATE/log/kafka.log" 2>&1 || {
+    log_end kafka
+    die "kafka: its storage could not be formatted"
+  }
+  made kafka
 }
 
 kafka_settings() {

@@ -31,7 +31,9 @@ nuget_has_rdkafka() {
   <ItemGroup><PackageDownload Include="librdkafka.redist" Version="[$RDKAFKA_VERSION]" /></ItemGroup>
 </Project>
 XML
-  timeout 180 dotnet restore "$probe/probe.csproj" --disable-build-servers >"$STATE/log/nuget-probe.log" 2>&1 9>&- || return 1
+  # One try with a short limit: an unreachable source would otherwise be asked for many minutes.
+  NUGET_ENHANCED_MAX_NETWORK_TRY_COUNT=2 NUGET_ENHANCED_NETWORK_RETRY_DELAY_MILLISECONDS=500 \
+    tidy_dotnet restore "$probe/probe.csproj" --disable-build-servers >"$STATE/log/nuget-probe.log" 2>&1 9>&- || return 1
   rm -rf "$probe"
 }
 
@@ -111,5 +113,5 @@ rdkafka_pack() {
   <ItemGroup><None Include="librdkafka.so" Pack="true" PackagePath="runtimes/linux-x64/native/librdkafka.so" /></ItemGroup>
 </Project>
 XML
-  dotnet pack "$work/pack/librdkafka.redist.csproj" -c Release -o "$work/out" --disable-build-servers
+  tidy_dotnet pack "$work/pack/librdkafka.redist.csproj" -c Release -o "$work/out" --disable-build-servers
 }

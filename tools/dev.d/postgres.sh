@@ -69,9 +69,10 @@ postgres_init() {
   mkdir -m 700 "$new"
   (umask 077 && secret postgres-superuser >"$new.password")
   if is_root; then chown postgres:postgres "$new" "$new.password"; fi
+  # In a session of its own, so that Ctrl-C ends us first, and then we it.
   # What lives only for one run need not be forced to disk while it is made; the server itself runs with fsync on.
   [ "$STATE" = "$REPO/.dev" ] || speed=(--no-sync)
-  if ! PIPELINE_DEV_PART="$STATE#postgres" postgres_as "$bin/initdb" -D "$new" -U postgres --pwfile="$new.password" --auth=scram-sha-256 \
+  if ! PIPELINE_DEV_PART="$STATE#postgres" postgres_as setsid -w "$bin/initdb" -D "$new" -U postgres --pwfile="$new.password" --auth=scram-sha-256 \
     --encoding=UTF8 --locale=C.UTF-8 "${speed[@]}" >>"$STATE/log/postgres.log" 2>&1; then
     log_end postgres
     die "initdb failed"

@@ -6,21 +6,26 @@
 kind() { cat "$STATE/run/$1.kind" 2>/dev/null || true; }
 
 servers_up() { # PART…
-  local part failed=() pids=() composed=()
+  local part failed=() composed=()
   for part in "$@"; do choose "$part"; done
   for part in "$@"; do [ "$(kind "$part")" != compose ] || composed+=("$part"); done
   [ ${#composed[@]} -eq 0 ] || compose_up "${composed[@]}"
   # Side by side: each spends most of its start waiting.
+  starting=()
   for part in "$@"; do
     (server_up "$part") &
-    pids+=($!)
+    starting+=($!)
   done
   for part in "$@"; do
-    wait "${pids[0]}" || failed+=("$part")
-    pids=("${pids[@]:1}")
+    wait "${starting[0]}" || failed+=("$part")
+    starting=("${starting[@]:1}")
   done
   [ ${#failed[@]} -eq 0 ] || die "not started: ${failed[*]}"
 }
+
+# After an interruption: those who still start a server must not report its end as a failure.
+stop_starting() { [ ${#starting[@]} -eq 0 ] || kill "${starting[@]}" 2>/dev/null || true; }
+starting=()
 
 # choose PART: decides its kind and makes sure that what it needs is there; one part after the other, as apt-get wants.
 # PART_find takes a kind; it is told what was there before.

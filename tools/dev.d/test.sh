@@ -106,7 +106,7 @@ test_covered() {
   local collector filter=()
   collector=$(printf '%s\n' "${NUGET_PACKAGES:-$HOME/.nuget/packages}"/microsoft.codecoverage/*/build/netstandard2.0 | sort -V | tail -n 1)
   [ ${#words[@]} -eq 0 ] || filter=(--filter "$(printf '|FullyQualifiedName~%s' "${words[@]}" | cut -c2-)")
-  PIPELINE_DEV_PART="$STATE#tests" dotnet test "$(built "tests/$1")/Pipeline.$1.dll" --test-adapter-path "$collector" "${filter[@]}" \
+  PIPELINE_DEV_PART="$STATE#tests" tidy_dotnet test "$(built "tests/$1")/Pipeline.$1.dll" --test-adapter-path "$collector" "${filter[@]}" \
     --collect 'Code Coverage;Format=cobertura' --results-directory "$STATE/results/$1" --logger 'trx;LogFileName=report.trx' 9>&-
 }
 

@@ -16,12 +16,14 @@ up_command() {
 }
 
 up_all() {
+  trap 'stop_starting; say "interrupted; ./dev up goes on, ./dev down stops what runs"; exit 130' INT TERM
   packages_ensure
   build_solution
   servers_up "${SERVER_PARTS[@]}"
   load_addresses "${SERVER_PARTS[@]}"
   hosts_up
   write_env
+  trap - INT TERM
 }
 
 # load_addresses PART…: the servers' addresses as variables of this shell.
