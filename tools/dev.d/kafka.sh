@@ -4,7 +4,7 @@
 
 KAFKA_VERSION=4.2.0
 KAFKA_NAME=kafka_2.13-$KAFKA_VERSION
-KAFKA_URL=https://archive.apache.org/dist/kafka/$KAFKA_VERSION/$KAFKA_NAME.tgz
+KAFKA_URL=${PIPELINE_KAFKA_URL:-https://archive.apache.org/dist/kafka/$KAFKA_VERSION}/$KAFKA_NAME.tgz
 KAFKA_TOPICS=efficiency.events:12,analysis.requests:12,analysis.results:12
 
 kafka_given() { echo "${PIPELINE_KAFKA:-}"; }
@@ -56,8 +56,9 @@ kafka_download() {
   cache=$(kafka_cache)
   mkdir -p "$cache"
   need_command curl curl "Kafka is fetched with it"
-  sum=$(curl -fs --connect-timeout 4 --max-time 15 "$KAFKA_URL.sha512" | tr -d ' \n' | sed 's/.*tgz://' | tr 'A-F' 'a-f') || sum=
-  [ -n "$sum" ] || { say "kafka: archive.apache.org is out of reach; using the embedded broker" && return 1; }
+  # Published as "NAME: HEX HEX …" over several lines.
+  sum=$(curl -fs --connect-timeout 4 --max-time 15 "$KAFKA_URL.sha512" | tr -d ' \n' | grep -oiE '[0-9a-f]{128}' | tr 'A-F' 'a-f') || sum=
+  [ -n "$sum" ] || { say "kafka: ${KAFKA_URL%/*} is out of reach; using the embedded broker" && return 1; }
   say "kafka: downloading $KAFKA_NAME once (130 MB) …"
   if ! curl -f --progress-bar --connect-timeout 4 --max-time 1800 -o "$cache/$KAFKA_NAME.tgz.$$" "$KAFKA_URL" ||
     ! echo "$sum  $cache/$KAFKA_NAME.tgz.$$" | sha512sum --check --status; then
@@ -65,9 +66,10 @@ kafka_download() {
     say "kafka: the download failed or its checksum is wrong; using the embedded broker"
     return 1
   fi
-  mkdir "$cache/unpack.$$" && tar -xzf "$cache/$KAFKA_NAME.tgz.$$" -C "$cache/unpack.$$" && rm -f "$cache/$KAFKA_NAME.tgz.$$"
-  mv -T "$cache/unpack.$$/$KAFKA_NAME" "$cache/$KAFKA_NAME" 2>/dev/null || kafka_jars "$cache/$KAFKA_NAME/libs"
-  rm -rf "$cache/unpack.$$"
+  rm -rf "${cache:?}/$KAFKA_NAME"
+  mkdir "$cache/unpack.$$" && tar -xzf "$cache/$KAFKA_NAME.tgz.$$" -C "$cache/unpack.$$" && mv -T "$cache/unpack.$$/$KAFKA_NAME" "$cache/$KAFKA_NAME"
+  rm -rf "$cache/unpack.$$" "$cache/$KAFKA_NAME.tgz.$$"
+  kafka_jars "$cache/$KAFKA_NAME/libs"
 }
 
 kafka_start() { if [ "$(kind kafka)" = embedded ]; then kafka_start_embedded; else kafka_start_real; fi; }

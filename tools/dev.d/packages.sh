@@ -74,7 +74,7 @@ rdkafka_build() {
   rdkafka_step "compiling it" "$log" make -j "$(nproc)" -C "$work/librdkafka/src" librdkafka.so.1
   strip --strip-unneeded "$work/librdkafka/src/librdkafka.so.1"
   rdkafka_step "packing it" "$log" rdkafka_pack "$work"
-  mv "$work/out/librdkafka.redist.$RDKAFKA_VERSION.nupkg" "$feed/"
+  mv "$work/out/librdkafka.redist.$RDKAFKA_VERSION.nupkg" "$feed/" || die "$feed cannot be written"
   say "librdkafka.redist $RDKAFKA_VERSION is in $feed ($((SECONDS - started)) s)"
 }
 
