@@ -68,26 +68,27 @@ public static class EventParser
     static EventFault ReadFields(ref Utf8JsonReader reader, ref ParsedEvent parsed)
     {
         var fault = EventFault.None;
+        var deepest = reader.CurrentDepth + EventLimits.DepthMax - 1;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             ref var slot = ref Slot(ref parsed, ref reader, out var name);
             reader.Read();
             if (name is null)
-                Note(ref fault, Skip(ref reader));
+                Note(ref fault, Skip(ref reader, deepest));
             else if (slot.Exists)
-                Note(ref fault, Duplicate(ref reader, name));
+                Note(ref fault, Duplicate(ref reader, name, deepest));
             else if (name == "data" && reader.TokenType == JsonTokenType.StartObject)
-                Note(ref fault, ReadData(ref reader, ref slot, ref parsed.Data));
+                Note(ref fault, ReadData(ref reader, ref slot, ref parsed.Data, deepest));
             else
             {
                 slot = TokenOf(ref reader);
-                Note(ref fault, Skip(ref reader));
+                Note(ref fault, Skip(ref reader, deepest));
             }
         }
         return fault;
     }
 
-    static EventFault ReadData(ref Utf8JsonReader reader, ref Token whole, ref DataTokens data)
+    static EventFault ReadData(ref Utf8JsonReader reader, ref Token whole, ref DataTokens data, int deepest)
     {
         var fault = EventFault.None;
         var start = (int)reader.TokenStartIndex;
@@ -102,7 +103,7 @@ public static class EventParser
                     Note(ref fault, new EventFault(FaultReason.DuplicateField, field.Path()));
                 slot = TokenOf(ref reader);
             }
-            Note(ref fault, Skip(ref reader));
+            Note(ref fault, Skip(ref reader, deepest));
         }
         whole = new Token(start, (int)reader.BytesConsumed - start, JsonTokenType.StartObject, Escaped: false);
         return fault;
@@ -150,28 +151,29 @@ public static class EventParser
     }
 
     /// <summary>Passes over a value, checking its numbers and its depth, and leaves the reader on its last token.</summary>
-    static EventFault Skip(ref Utf8JsonReader reader)
+    /// <param name="deepest">The reader's depth of the innermost object or array that the event may hold: levels around the event do not count.</param>
+    static EventFault Skip(ref Utf8JsonReader reader, int deepest)
     {
         if (reader.TokenType == JsonTokenType.Number)
             return JsonNumbers.IsFinite(reader.ValueSpan) ? EventFault.None : new EventFault(FaultReason.NumberOutOfRange);
         if (reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
             return EventFault.None;
         var fault = EventFault.None;
-        // A batch's own levels around the event are two (the envelope and its array); they are allowed on top.
-        int depth = reader.CurrentDepth, limit = EventLimits.DepthMax + 2;
-        while (reader.Read() && reader.CurrentDepth > depth)
+        var depth = reader.CurrentDepth;
+        do
         {
-            if (reader.CurrentDepth > limit)
+            if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray && reader.CurrentDepth > deepest)
                 Note(ref fault, new EventFault(FaultReason.TooDeep));
-            if (reader.TokenType == JsonTokenType.Number && !JsonNumbers.IsFinite(reader.ValueSpan))
+            else if (reader.TokenType == JsonTokenType.Number && !JsonNumbers.IsFinite(reader.ValueSpan))
                 Note(ref fault, new EventFault(FaultReason.NumberOutOfRange));
         }
+        while (reader.Read() && reader.CurrentDepth > depth);
         return fault;
     }
 
-    static EventFault Duplicate(ref Utf8JsonReader reader, string name)
+    static EventFault Duplicate(ref Utf8JsonReader reader, string name, int deepest)
     {
-        Skip(ref reader);
+        Skip(ref reader, deepest);
         return new EventFault(FaultReason.DuplicateField, name);
     }
 
