@@ -1,0 +1,125 @@
+using System.Diagnostics;
+
+namespace Pipeline.Pipeline.Tests.Harness;
+
+/// <summary>
+/// A pipeline of one test: a fresh topic, database and, where asked for, bucket, and the hosts it starts. At the end everything is killed
+/// and dropped; the hosts' last lines go to the test's output, which is printed when the test failed.
+/// </summary>
+public sealed class PipelineUnderTest : IAsyncDisposable
+{
+    const int LinesShown = 60;
+
+    readonly string _id;
+    readonly List<HostProcess> _hosts = [];
+
+    PipelineUnderTest(string id, TestTopic topic, TestDatabase database, InfluxStore? influx)
+    {
+        (_id, Topic, Database, Influx) = (id, topic, database, influx);
+        Watch = new ConservationWatch(database);
+    }
+
+    public TestTopic Topic { get; }
+    public TestDatabase Database { get; }
+    public InfluxStore? Influx { get; }
+    public ConservationWatch Watch { get; }
+
+    public static async Task<PipelineUnderTest> CreateAsync(int partitions = 12, bool withInflux = false, InfluxStore? influx = null)
+    {
+        var id = $"t{Guid.NewGuid():N}"[..16];
+        var topic = await TestTopic.CreateAsync(id, partitions);
+        var database = await TestDatabase.CreateAsync(id);
+        return new PipelineUnderTest(id, topic, database, influx ?? (withInflux ? await InfluxStore.CreateAsync(id) : null));
+    }
+
+    public async Task<HostProcess> StartIngestAsync(params (string Name, string Value)[] settings)
+    {
+        var host = Launch("Ingest", [.. IngestSettings(), .. settings]);
+        await host.ListeningAsync();
+        await Until.TrueAsync($"{host.Name} is ready", TimeSpan.FromSeconds(30), async () => (await Http.GetAsync(new Uri(host.Url, "health/ready"))).IsSuccessStatusCode);
+        return host;
+    }
+
+    /// <summary>Starts a processor; which partitions it gets, and when, is the group's business.</summary>
+    public async Task<HostProcess> StartProcessorsAsync(params (string Name, string Value)[] settings)
+    {
+        var host = LaunchProcessors(settings);
+        await host.ListeningAsync();
+        return host;
+    }
+
+    public HostProcess LaunchProcessors(params (string Name, string Value)[] settings) => Launch("Processors", [.. ProcessorsSettings(), .. settings]);
+
+    /// <summary>Runs a host's command to its end.</summary>
+    public async Task<(int ExitCode, string Output)> CommandAsync(string host, string[] arguments, params (string Name, string Value)[] settings)
+    {
+        await using var process = new HostProcess(host, Merge([.. host == "Ingest" ? IngestSettings() : ProcessorsSettings(), .. settings]), arguments);
+        var exitCode = await process.ExitAsync(TimeSpan.FromSeconds(60));
+        return (exitCode, process.Output);
+    }
+
+    public static HttpClient Http { get; } = new() { Timeout = TimeSpan.FromSeconds(60) };
+
+    /// <summary>Waits until every partition is stored up to the log's end, as it is when this is called or later.</summary>
+    public async Task StoredToTheEndAsync(TimeSpan? within = null)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var ends = await Topic.EndsAsync();
+        await Until.TrueAsync("every partition is stored up to its end", within ?? TimeSpan.FromSeconds(120), async () =>
+        {
+            var next = await Database.NextOffsetsAsync();
+            return string.Join(", ", ends.Where(e => next.GetValueOrDefault(e.Key, -1) != e.Value).OrderBy(e => e.Key)
+                .Select(e => $"[{e.Key}] {(next.TryGetValue(e.Key, out var n) ? n : "none")} of {e.Value}"));
+        }, missing => missing.Length == 0);
+        Seeds.Say($"stored to the end ({ends.Values.Sum()} offsets) after {Stopwatch.GetElapsedTime(started).TotalSeconds:F1} s");
+    }
+
+    /// <summary>How many offsets are stored so far.</summary>
+    public async Task<long> PassedAsync() => await Database.HasSchemaAsync()
+        ? await Database.ValueAsync<long>("SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM rev_1.offsets") : 0;
+
+    public Task PassedAtLeastAsync(long offsets, TimeSpan? within = null) =>
+        Until.TrueAsync($"{offsets} offsets are stored", within ?? TimeSpan.FromSeconds(60), PassedAsync, passed => passed >= offsets);
+
+    HostProcess Launch(string host, (string, string)[] settings)
+    {
+        var process = new HostProcess(host, Merge(settings));
+        _hosts.Add(process);
+        return process;
+    }
+
+    (string, string)[] IngestSettings() => [.. Common(), ("Pipeline__Kafka__EventsTopic", Topic.Name)];
+
+    (string, string)[] ProcessorsSettings() =>
+    [
+        .. Common(),
+        ("Pipeline__Kafka__EventTopics__0__Name", Topic.Name), ("Pipeline__Kafka__GroupPrefix", _id + "."), ("Pipeline__Kafka__SessionTimeout", "00:00:06"),
+        ("Pipeline__Kafka__Partitions", $"{Topic.Partitions}"), ("Pipeline__Processors__Roles", Influx is null ? "events-postgres" : "events-postgres,events-influx"),
+        .. Influx?.Settings.Select(s => (s.Key, s.Value)) ?? [],
+    ];
+
+    (string, string)[] Common() => [("Pipeline__Kafka__BootstrapServers", TestServers.Kafka), ("Pipeline__Postgres__ConnectionString", Database.Uri)];
+
+    /// <summary>The last word about a setting counts.</summary>
+    static Dictionary<string, string> Merge((string Name, string Value)[] settings)
+    {
+        var merged = new Dictionary<string, string>();
+        foreach (var (name, value) in settings)
+            merged[name] = value;
+        return merged;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var host in _hosts)
+        {
+            await host.DisposeAsync();
+            Seeds.Say($"--- the last lines of {host.Name}\n{host.Tail(LinesShown)}");
+        }
+        await Watch.DisposeAsync();
+        await Database.DisposeAsync();
+        await Topic.DisposeAsync();
+        if (Influx is not null)
+            await Influx.DisposeAsync();
+    }
+}

@@ -1,0 +1,136 @@
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+
+namespace Pipeline.Pipeline.Tests.Harness;
+
+/// <summary>A record as a test publishes it. Without a partition its key decides, as the clients of other languages do it.</summary>
+public sealed record TopicRecord(byte[]? Key, byte[]? Value, int? Partition = null, Headers? Headers = null);
+
+/// <summary>A topic of one test.</summary>
+public sealed class TestTopic : IAsyncDisposable
+{
+    static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+
+    readonly IAdminClient _admin;
+    IProducer<byte[], byte[]>? _producer;
+
+    TestTopic(string name)
+    {
+        Name = name;
+        _admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = TestServers.Kafka, AllowAutoCreateTopics = true }).SetLogHandler((_, _) => { }).Build();
+    }
+
+    public string Name { get; }
+
+    public int Partitions { get; private set; }
+
+    public static async Task<TestTopic> CreateAsync(string name, int partitions)
+    {
+        var topic = new TestTopic(name);
+        if (TestServers.IsEmbedded)
+            await Until.TrueAsync($"topic {name} exists", Deadline, () => topic.CountPartitions() > 0);
+        else
+            await topic.MakeAsync(partitions);
+        topic.Partitions = topic.CountPartitions();
+        return topic;
+    }
+
+    int CountPartitions()
+    {
+        var topic = _admin.GetMetadata(Name, TimeSpan.FromSeconds(10)).Topics.Single();
+        return topic.Error.IsError ? 0 : topic.Partitions.Count;
+    }
+
+    async Task MakeAsync(int partitions)
+    {
+        var specification = new TopicSpecification
+        {
+            Name = Name,
+            NumPartitions = partitions,
+            ReplicationFactor = -1,
+            Configs = new() { ["message.timestamp.type"] = "LogAppendTime" },
+        };
+        // A topic that was deleted just now is in the way for a moment.
+        await Until.TrueAsync($"topic {Name} is made", Deadline, async () =>
+        {
+            try
+            {
+                await _admin.CreateTopicsAsync([specification]);
+                return true;
+            }
+            catch (CreateTopicsException e) when (e.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
+            {
+                return false;
+            }
+        });
+        await Until.TrueAsync($"topic {Name} is known", Deadline, () => CountPartitions() == partitions);
+    }
+
+    /// <summary>Deletes the topic and makes it again under the same name: another log.</summary>
+    public async Task MakeAnewAsync()
+    {
+        _producer?.Dispose();
+        _producer = null;
+        await _admin.DeleteTopicsAsync([Name]);
+        await MakeAsync(Partitions);
+    }
+
+    /// <summary>What retention does: records before these offsets are gone.</summary>
+    public Task RemoveBeforeAsync(IEnumerable<KeyValuePair<int, long>> starts) =>
+        _admin.DeleteRecordsAsync(starts.Select(s => new TopicPartitionOffset(Name, s.Key, s.Value)));
+
+    /// <summary>One past the last offset of each partition, markers of transactions included.</summary>
+    public async Task<Dictionary<int, long>> EndsAsync()
+    {
+        var asked = Enumerable.Range(0, Partitions).Select(p => new TopicPartitionOffsetSpec { TopicPartition = new TopicPartition(Name, p), OffsetSpec = OffsetSpec.Latest() });
+        var answer = await _admin.ListOffsetsAsync(asked, new ListOffsetsOptions { IsolationLevel = IsolationLevel.ReadUncommitted, RequestTimeout = Deadline });
+        return answer.ResultInfos.ToDictionary(r => r.TopicPartitionOffsetError.Partition.Value, r => r.TopicPartitionOffsetError.Offset.Value);
+    }
+
+    /// <summary>Publishes in this order and returns when the broker has acknowledged every record.</summary>
+    public async Task PublishAsync(IEnumerable<TopicRecord> records)
+    {
+        var producer = _producer ??= new ProducerBuilder<byte[], byte[]>(ProducerSettings()).SetLogHandler((_, _) => { }).Build();
+        var pending = 1L;
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Error? failed = null;
+        void CountDown()
+        {
+            if (Interlocked.Decrement(ref pending) == 0)
+                done.SetResult();
+        }
+        foreach (var record in records)
+        {
+            Interlocked.Increment(ref pending);
+            producer.Produce(new TopicPartition(Name, record.Partition ?? Partition.Any), new Message<byte[], byte[]> { Key = record.Key!, Value = record.Value!, Headers = record.Headers }, report =>
+            {
+                if (report.Error.IsError)
+                    failed = report.Error;
+                CountDown();
+            });
+        }
+        CountDown();
+        await done.Task.WaitAsync(Deadline);
+        Assert.Null(failed);
+    }
+
+    public static ProducerConfig ProducerSettings() => new()
+    {
+        BootstrapServers = TestServers.Kafka,
+        Acks = Acks.All,
+        EnableIdempotence = true,
+        LingerMs = 5,
+        CompressionType = CompressionType.Lz4,
+        Partitioner = Partitioner.Murmur2Random,
+        QueueBufferingMaxMessages = 1_000_000,
+        QueueBufferingMaxKbytes = 1024 * 1024,
+    };
+
+    public async ValueTask DisposeAsync()
+    {
+        _producer?.Dispose();
+        if (!TestServers.IsEmbedded)
+            await _admin.DeleteTopicsAsync([Name]);
+        _admin.Dispose();
+    }
+}
