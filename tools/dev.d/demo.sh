@@ -16,6 +16,7 @@ demo_command() {
   use_state "$REPO/.dev/demo"
   temporary_state
   packages_ensure
+  servers_find "${DEMO_SERVERS[@]}"
   build_solution
   servers_up "${DEMO_SERVERS[@]}"
   load_addresses "${DEMO_SERVERS[@]}"
@@ -38,7 +39,7 @@ temporary_end() {
   set +e
   stop_starting
   # The servers' last words may go to the log only: what was printed last is the result.
-  if [ "$1" -ne 0 ] && [ -d "$STATE/log" ]; then
+  if [ "$1" -ne 0 ] && compgen -G "$STATE/log/*" >/dev/null; then
     rm -rf "$REPO/.dev/log.failed" && cp -a "$STATE/log" "$REPO/.dev/log.failed"
     warn "stopping; the logs are kept in .dev/log.failed"
   fi

@@ -5,9 +5,18 @@
 
 kind() { cat "$STATE/run/$1.kind" 2>/dev/null || true; }
 
+# servers_find PART…: before anything that takes long. Names everything that is missing, not only the first.
+servers_find() {
+  local part missing=
+  # In a subshell, which die ends; the choice is kept in a file.
+  for part in "$@"; do (choose "$part") || missing=yes; done
+  [ -z "$missing" ] || die "see above for what is missing (./dev doctor shows all)"
+  servers_found="$*"
+}
+
 servers_up() { # PART…
   local part failed=() composed=()
-  for part in "$@"; do choose "$part"; done
+  [ "${servers_found:-}" = "$*" ] || servers_find "$@"
   for part in "$@"; do [ "$(kind "$part")" != compose ] || composed+=("$part"); done
   [ ${#composed[@]} -eq 0 ] || compose_up "${composed[@]}"
   # Side by side: each spends most of its start waiting.

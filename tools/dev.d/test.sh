@@ -27,6 +27,7 @@ test_environment() {
   use_state "$REPO/.dev/$1"
   temporary_state
   packages_ensure
+  servers_find "${TEST_SERVERS[@]}"
   build_solution
   servers_up "${TEST_SERVERS[@]}"
   load_addresses "${TEST_SERVERS[@]}"
