@@ -13,6 +13,8 @@ readonly record struct EventOrigin(string Tenant, string? Tool, Guid EventId, lo
 /// <summary>Reads records of one partition, the same way for every road, so that all of them agree on ids, times and faults.</summary>
 sealed class EventRecord(TopicOptions topic, string topicId, TimeProvider clock)
 {
+    readonly IngestHeader.Parser _headers = new();
+
     /// <summary>The event as places in the record's value. Valid until the next call of <see cref="Read"/>.</summary>
     public ParsedEvent Parsed;
 
@@ -50,7 +52,7 @@ sealed class EventRecord(TopicOptions topic, string topicId, TimeProvider clock)
         bytes = null;
         if (!topic.TrustHeaders || record.Message.Headers is not { Count: > 0 } headers || !headers.TryGetLastBytes(Topics.IngestHeaderName, out bytes))
             return EventFault.None;
-        return IngestHeader.TryParse(bytes, out header) ? EventFault.None : new EventFault(FaultReason.InvalidHeader, Topics.IngestHeaderName);
+        return _headers.TryParse(bytes, out header) ? EventFault.None : new EventFault(FaultReason.InvalidHeader, Topics.IngestHeaderName);
     }
 
     Guid IdOf(ConsumeResult<byte[], byte[]> record, IngestHeader? header, byte[] value) =>

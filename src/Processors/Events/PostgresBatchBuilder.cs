@@ -63,7 +63,7 @@ sealed class PostgresBatchBuilder(TopicOptions topic, string topicId, TimeProvid
             Success = parsed[DataField.Success].Kind == JsonTokenType.True,
             Header = origin.Header,
             RecordKey = record.Message.Key,
-            RecordHeaders = HeadersOf(record),
+            OtherHeaders = record.Message.Headers is { Count: 1 } && origin.Header is not null ? [] : OtherHeaders(record, origin),
             Value = value,
             Digest = digest,
         };
@@ -81,4 +81,10 @@ sealed class PostgresBatchBuilder(TopicOptions topic, string topicId, TimeProvid
     static IReadOnlyList<KeyValuePair<string, byte[]?>> HeadersOf(ConsumeResult<byte[], byte[]> record) =>
         record.Message.Headers is not { Count: > 0 } headers ? []
             : [.. headers.Select(h => new KeyValuePair<string, byte[]?>(h.Key, h.GetValueBytes()))];
+
+    static IReadOnlyList<KeyValuePair<string, byte[]?>> OtherHeaders(ConsumeResult<byte[], byte[]> record, in EventOrigin origin)
+    {
+        var header = origin.Header;
+        return [.. HeadersOf(record).Where(h => header is null || !ReferenceEquals(h.Value, header))];
+    }
 }

@@ -24,10 +24,9 @@ sealed class Duplicates
             if (!_firsts.TryAdd(row.Key, row))
                 _repeats.Add(row);
         Firsts = [.. _firsts.Values];
-        Firsts.Sort((a, b) => a.Key.CompareTo(b.Key));
     }
 
-    /// <summary>The first event of each id in this batch, in the ledger's key order.</summary>
+    /// <summary>The first event of each id in this batch, by offset.</summary>
     public List<EventRow> Firsts { get; }
 
     public void MarkKnown(EventRow row, KnownEvent known) => _known.Add(row.Key, known);

@@ -1,3 +1,4 @@
+using Pipeline.Contracts;
 using Pipeline.Contracts.Events;
 
 namespace Pipeline.Sinks.Postgres.Events;
@@ -28,15 +29,15 @@ public sealed class EventRow
     /// <summary>The <c>ingest</c> header as it came, null where there was none.</summary>
     public byte[]? Header { get; init; }
 
-    /// <summary>The record's key and headers as they came, for the dead letter that this event may become.</summary>
+    /// <summary>The record's key and its headers other than <see cref="Header"/>, for the dead letter that this event may become.</summary>
     public byte[]? RecordKey { get; init; }
 
-    public IReadOnlyList<KeyValuePair<string, byte[]?>> RecordHeaders { get; init; } = [];
+    public IReadOnlyList<KeyValuePair<string, byte[]?>> OtherHeaders { get; init; } = [];
 
     public required byte[] Value { get; init; }
     public required byte[] Digest { get; init; }
 
-    internal LedgerKey Key => new(Tenant, EventId);
+    internal LedgerKey Key => new(EventId, Tenant);
 
     internal DeadLetter ToDeadLetter(EventFault fault, string? message = null) => new()
     {
@@ -45,26 +46,13 @@ public sealed class EventRow
         Fault = fault,
         Message = message,
         Key = RecordKey,
-        Headers = RecordHeaders,
+        Headers = Header is null ? OtherHeaders : [new(Topics.IngestHeaderName, Header), .. OtherHeaders],
         Value = Value,
         LoggedAtUs = LoggedAtUs,
     };
 }
 
-readonly record struct LedgerKey(string Tenant, Guid EventId) : IComparable<LedgerKey>
-{
-    /// <summary>The order of PostgreSQL's (text COLLATE "C", uuid): every writer inserts in it, so that two never wait for each other in a circle.</summary>
-    public int CompareTo(LedgerKey other)
-    {
-        var byTenant = string.CompareOrdinal(Tenant, other.Tenant);
-        if (byTenant != 0)
-            return byTenant;
-        Span<byte> mine = stackalloc byte[16], theirs = stackalloc byte[16];
-        EventId.TryWriteBytes(mine, bigEndian: true, out _);
-        other.EventId.TryWriteBytes(theirs, bigEndian: true, out _);
-        return mine.SequenceCompareTo(theirs);
-    }
-}
+readonly record struct LedgerKey(Guid EventId, string Tenant);
 
 /// <summary>A record that is not stored, with its cause and everything that is needed to send it again.</summary>
 public sealed class DeadLetter

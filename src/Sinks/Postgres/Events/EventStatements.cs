@@ -1,5 +1,4 @@
 using Npgsql;
-using NpgsqlTypes;
 using Pipeline.Contracts.Events;
 
 namespace Pipeline.Sinks.Postgres.Events;
@@ -13,26 +12,32 @@ static class EventStatements
     /// </summary>
     public const string SetUpSession = """
         SET idle_in_transaction_session_timeout = '5s'; SET client_min_messages = warning;
-        CREATE TEMPORARY TABLE batch (
-            "offset" bigint NOT NULL, logged_at timestamptz NOT NULL, occurred_at timestamptz NOT NULL, received_at timestamptz NOT NULL,
-            event_id uuid NOT NULL, event_type smallint NOT NULL, tenant text COLLATE "C" NOT NULL, user_id text COLLATE "C" NOT NULL,
-            project_id text COLLATE "C" NOT NULL, tool text COLLATE "C", digest bytea NOT NULL, header bytea, value bytea NOT NULL
+        CREATE TEMPORARY TABLE batch_ids (
+            event_id uuid NOT NULL, "offset" bigint NOT NULL, logged_at timestamptz NOT NULL, tenant text COLLATE "C" NOT NULL, digest bytea NOT NULL
+        ) ON COMMIT DELETE ROWS;
+        CREATE TEMPORARY TABLE batch_activity (
+            bucket timestamptz NOT NULL, first_at timestamptz NOT NULL, last_at timestamptz NOT NULL, events bigint NOT NULL, succeeded bigint NOT NULL,
+            durations bigint NOT NULL, duration_us bigint NOT NULL, duration_outliers bigint NOT NULL, log_id int NOT NULL, event_type smallint NOT NULL,
+            tenant text COLLATE "C" NOT NULL, user_id text COLLATE "C" NOT NULL, project_id text COLLATE "C" NOT NULL, tool text COLLATE "C" NOT NULL,
+            annotation_type text COLLATE "C" NOT NULL
         ) ON COMMIT DELETE ROWS
         """;
 
-    const string Copy = """
-        COPY pg_temp.batch ("offset", logged_at, occurred_at, received_at, event_id, event_type, tenant, user_id, project_id, tool, digest, header, value)
+    const string CopyIds = "COPY pg_temp.batch_ids (event_id, \"offset\", logged_at, tenant, digest) FROM STDIN (FORMAT binary)";
+
+    const string CopyRows = """
+        COPY events ("offset", logged_at, occurred_at, received_at, event_id, log_id, event_type, tenant, user_id, project_id, tool, header, value)
         FROM STDIN (FORMAT binary)
         """;
 
     const string InsertIds = """
         INSERT INTO event_ledger (event_id, "offset", logged_at, log_id, tenant, digest)
-        SELECT event_id, "offset", logged_at, $1, tenant, digest FROM pg_temp.batch ORDER BY tenant, event_id
-        ON CONFLICT DO NOTHING RETURNING "offset"
+        SELECT event_id, "offset", logged_at, $1, tenant, digest FROM pg_temp.batch_ids ORDER BY event_id, tenant
+        ON CONFLICT DO NOTHING
         """;
 
     const string Known = """
-        SELECT b."offset", l.digest, l.log_id, l."offset", l.logged_at FROM pg_temp.batch b JOIN event_ledger l USING (tenant, event_id)
+        SELECT b."offset", l.digest, l.log_id, l."offset", l.logged_at FROM pg_temp.batch_ids b JOIN event_ledger l USING (tenant, event_id)
         WHERE NOT (l.log_id = $1 AND l."offset" = b."offset")
         """;
 
@@ -41,57 +46,61 @@ static class EventStatements
         JOIN events e ON e.log_id = k.log_id AND e."offset" = k."offset" AND e.logged_at = k.logged_at
         """;
 
-    const string InsertRows = """
-        INSERT INTO events ("offset", logged_at, occurred_at, received_at, event_id, log_id, event_type, tenant, user_id, project_id, tool, header, value)
-        SELECT "offset", logged_at, occurred_at, received_at, event_id, $1, event_type, tenant, user_id, project_id, tool, header, value FROM pg_temp.batch
-        """;
-
     public static DateTime Time(long unixUs) => DateTime.UnixEpoch.AddTicks(unixUs * 10);
 
-    public static async Task CopyAsync(NpgsqlConnection session, List<EventRow> rows, Action<ArmedPoint>? armed, CancellationToken stop)
+    public static Task CopyIdsAsync(NpgsqlConnection session, CopyBuffer buffer, List<EventRow> rows, CancellationToken stop)
     {
         if (rows.Count == 0)
-            return;
-        await using var importer = await session.BeginBinaryImportAsync(Copy, stop);
+            return Task.CompletedTask;
+        buffer.Start();
         foreach (var row in rows)
         {
-            if (armed is not null && ReferenceEquals(row, rows[rows.Count / 2]))
-                armed(ArmedPoint.InsideCopy);
-            await importer.StartRowAsync(stop);
-            await importer.WriteAsync(row.Offset, NpgsqlDbType.Bigint, stop);
-            await importer.WriteAsync(Time(row.LoggedAtUs), NpgsqlDbType.TimestampTz, stop);
-            await importer.WriteAsync(Time(row.OccurredAtUs), NpgsqlDbType.TimestampTz, stop);
-            await importer.WriteAsync(Time(row.ReceivedAtUs), NpgsqlDbType.TimestampTz, stop);
-            await importer.WriteAsync(row.EventId, NpgsqlDbType.Uuid, stop);
-            await importer.WriteAsync((short)row.Type, NpgsqlDbType.Smallint, stop);
-            await importer.WriteAsync(row.Tenant, NpgsqlDbType.Text, stop);
-            await importer.WriteAsync(row.UserId, NpgsqlDbType.Text, stop);
-            await importer.WriteAsync(row.ProjectId, NpgsqlDbType.Text, stop);
-            await WriteOrNullAsync(importer, row.Tool, NpgsqlDbType.Text, stop);
-            await importer.WriteAsync(row.Digest, NpgsqlDbType.Bytea, stop);
-            await WriteOrNullAsync(importer, row.Header, NpgsqlDbType.Bytea, stop);
-            await importer.WriteAsync(row.Value, NpgsqlDbType.Bytea, stop);
+            buffer.Row(5);
+            buffer.Uuid(row.EventId);
+            buffer.BigInt(row.Offset);
+            buffer.Time(row.LoggedAtUs);
+            buffer.Text(row.Tenant);
+            buffer.Bytea(row.Digest);
         }
-        await importer.CompleteAsync(stop);
+        return buffer.SendAsync(session, CopyIds, halfway: null, stop);
     }
 
-    static Task WriteOrNullAsync<T>(NpgsqlBinaryImporter importer, T? value, NpgsqlDbType type, CancellationToken stop) where T : class =>
-        value is null ? importer.WriteNullAsync(stop) : importer.WriteAsync(value, type, stop);
+    public static Task CopyRowsAsync(NpgsqlConnection session, CopyBuffer buffer, Fence fence, List<EventRow> rows, Action? halfway, CancellationToken stop)
+    {
+        if (rows.Count == 0)
+            return Task.CompletedTask;
+        buffer.Start();
+        foreach (var row in rows)
+        {
+            buffer.Row(13);
+            buffer.BigInt(row.Offset);
+            buffer.Time(row.LoggedAtUs);
+            buffer.Time(row.OccurredAtUs);
+            buffer.Time(row.ReceivedAtUs);
+            buffer.Uuid(row.EventId);
+            buffer.Int(fence.LogId);
+            buffer.SmallInt((short)row.Type);
+            buffer.Text(row.Tenant);
+            buffer.Text(row.UserId);
+            buffer.Text(row.ProjectId);
+            buffer.Text(row.Tool);
+            buffer.Bytea(row.Header);
+            buffer.Bytea(row.Value);
+        }
+        return buffer.SendAsync(session, CopyRows, halfway, stop);
+    }
 
-    /// <returns>Offsets of the events whose ids were new.</returns>
-    public static async Task<List<long>> AdvanceAndInsertIdsAsync(NpgsqlConnection session, Fence fence, EventBatch batch, int expected, CancellationToken stop)
+    /// <returns>How many ids were new.</returns>
+    public static async Task<int> AdvanceAndInsertIdsAsync(NpgsqlConnection session, Fence fence, EventBatch batch, int expected, CancellationToken stop)
     {
         await using var commands = new NpgsqlBatch(session);
         commands.BatchCommands.Add(Command("SELECT advance($1, $2, $3, $4)", fence.LogId, fence.Epoch, fence.NextOffset, batch.Next));
         if (expected > 0)
             commands.BatchCommands.Add(Command(InsertIds, fence.LogId));
-        var fresh = new List<long>(expected);
         await using var reader = await commands.ExecuteReaderAsync(stop);
-        await reader.ReadAsync(stop);
-        if (await reader.NextResultAsync(stop))
-            while (await reader.ReadAsync(stop))
-                fresh.Add(reader.GetInt64(0));
-        return fresh;
+        // The first result is the fence's; an exception of either statement surfaces on the way.
+        await reader.NextResultAsync(stop);
+        return expected > 0 ? (int)commands.BatchCommands[1].Rows : 0;
     }
 
     public static async Task CompareKnownAsync(NpgsqlConnection session, Fence fence, Duplicates duplicates, CancellationToken stop)
@@ -119,20 +128,13 @@ static class EventStatements
             undecided[(found.GetInt32(0), found.GetInt64(1))].Value = found.GetFieldValue<byte[]>(2);
     }
 
-    public static async Task InsertAsync(NpgsqlConnection session, Fence fence, EventBatch batch, List<EventRow> stored, List<EventRow> repeated,
+    /// <summary>What is left of the batch: aggregates, letters and outcomes.</summary>
+    public static async Task UpsertAsync(NpgsqlConnection session, Fence fence, EventBatch batch, List<EventRow> stored, List<EventRow> repeated,
         List<EventRow> conflicting, CancellationToken stop)
     {
         await using var commands = new NpgsqlBatch(session);
         if (stored.Count > 0)
-        {
-            var buckets = new ActivityBuckets();
-            foreach (var row in stored)
-                buckets.Add(row);
-            var all = repeated.Count + conflicting.Count == 0;
-            commands.BatchCommands.Add(all ? Command(InsertRows, fence.LogId)
-                : Command(InsertRows + " WHERE \"offset\" = ANY ($2)", fence.LogId, stored.Select(r => r.Offset).ToArray()));
-            commands.BatchCommands.Add(ActivityStatement.Upsert(fence.LogId, buckets.InKeyOrder()));
-        }
+            commands.BatchCommands.Add(new NpgsqlBatchCommand(ActivityStatement.Upsert));
         var letters = batch.DeadLetters.Concat(conflicting.Select(r => r.ToDeadLetter(new EventFault(FaultReason.ConflictingDuplicate, "event_id")))).ToList();
         foreach (var command in DeadLetterStatement.Insert(fence.Log, letters))
             commands.BatchCommands.Add(command);

@@ -12,6 +12,7 @@ public enum ArmedPoint { InsideCopy, AfterCopy, BeforeCommit, AfterCommit }
 public sealed class EventWriter(NpgsqlDataSource sessions, LogOwnership ownership, Action<ArmedPoint>? armed = null) : IAsyncDisposable
 {
     readonly HashSet<long> _weeks = [];
+    readonly CopyBuffer _buffer = new();
     NpgsqlConnection? _session;
     Fence? _fence;
 
@@ -46,20 +47,23 @@ public sealed class EventWriter(NpgsqlDataSource sessions, LogOwnership ownershi
         await EnsureWeeksAsync(session, batch, stop);
 
         await using var transaction = await session.BeginTransactionAsync(stop);
-        // 1. The bytes go to a table of this session alone, before any lock that others wait for is held.
-        await EventStatements.CopyAsync(session, duplicates.Firsts, armed, stop);
+        // 1. The ids go to a table of this session alone, before any lock that others wait for is held.
+        await EventStatements.CopyIdsAsync(session, _buffer, duplicates.Firsts, stop);
         armed?.Invoke(ArmedPoint.AfterCopy);
         // 2. The fence raises under an old epoch or offset. 3. The ledger takes the ids that are new.
         // A crash up to the commit loses the transaction and nothing else: the next owner reads the same offsets again.
         var fresh = await EventStatements.AdvanceAndInsertIdsAsync(session, fence, batch, duplicates.Firsts.Count, stop);
         // 4. Ids already known: only now, a statement later, is the row visible that the insert waited for.
-        if (fresh.Count < duplicates.Firsts.Count)
+        if (fresh < duplicates.Firsts.Count)
             await EventStatements.CompareKnownAsync(session, fence, duplicates, stop);
         var (stored, repeated, conflicting) = duplicates.Resolve();
-        // 5. Rows, aggregates, dead letters and outcomes, of new ids only.
-        await EventStatements.InsertAsync(session, fence, batch, stored, repeated, conflicting, stop);
+        // 5. Rows of new ids only, straight into their table: a detour over a temporary one costs every byte twice (docs/decisions).
+        await EventStatements.CopyRowsAsync(session, _buffer, fence, stored, armed is null ? null : () => armed(ArmedPoint.InsideCopy), stop);
+        // 6. Aggregates of new ids only, dead letters, outcomes.
+        await ActivityStatement.CopyAsync(session, _buffer, fence, stored, stop);
+        await EventStatements.UpsertAsync(session, fence, batch, stored, repeated, conflicting, stop);
         armed?.Invoke(ArmedPoint.BeforeCommit);
-        // 6. A connection lost here leaves the outcome open; the offsets row decides when the log is acquired again.
+        // 7. A connection lost here leaves the outcome open; the offsets row decides when the log is acquired again.
         await CommitAsync(transaction, stop);
         armed?.Invoke(ArmedPoint.AfterCommit);
         fence.NextOffset = batch.Next;

@@ -2,7 +2,7 @@
 
 -- The revision that readers see and writers write. One row.
 CREATE TABLE live (
-    only     boolean PRIMARY KEY DEFAULT true CHECK (only),
+    is_live  boolean PRIMARY KEY DEFAULT true CHECK (is_live),
     revision text NOT NULL
 );
 
