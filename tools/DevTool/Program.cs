@@ -1,4 +1,6 @@
 using System.Globalization;
+using Confluent.Kafka;
+using Npgsql;
 
 namespace Pipeline.DevTool;
 
@@ -50,6 +52,11 @@ static class Program
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             return 130;
+        }
+        // What a server or a file answers is not our bug: one line, no trace.
+        catch (Exception e) when (e is HttpRequestException or IOException or KafkaException or NpgsqlException or OperationCanceledException)
+        {
+            return Fail(1, $"{args.FirstOrDefault()}: {e.Message}");
         }
     }
 

@@ -34,11 +34,16 @@ temporary_state() {
 }
 
 temporary_end() {
+  local part
   trap '' INT TERM HUP
   trap - EXIT
   set +e
   stop_starting
   # The servers' last words may go to the log only: what was printed last is the result.
+  # An error of ours may only be the echo of a host's death.
+  for part in "${HOST_PARTS[@]}"; do
+    if [ "$1" -ne 0 ] && [ -e "$STATE/run/$part.pid" ] && ! alive "$part"; then warn "$part died" && log_end "$part"; fi
+  done
   if [ "$1" -ne 0 ] && compgen -G "$STATE/log/*" >/dev/null; then
     rm -rf "$REPO/.dev/log.failed" && cp -a "$STATE/log" "$REPO/.dev/log.failed"
     warn "stopping; the logs are kept in .dev/log.failed"

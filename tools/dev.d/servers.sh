@@ -59,11 +59,11 @@ take() { FOUND=$1; }
 
 server_up() {
   local part=$1 started=$SECONDS what
-  what=$("${part}_title")
   case $(kind "$part") in
     given) given_answers "$part" ;;
     compose) compose_ready "$part" ;;
     *)
+      what=$("${part}_title")
       if alive "$part"; then
         "${part}_wait"
         say "$part: already up ($what)"
