@@ -4,7 +4,7 @@ using Npgsql;
 namespace Pipeline.Sinks.Postgres;
 
 /// <summary>Where PostgreSQL is. Section <c>Pipeline:Postgres</c>.</summary>
-public sealed class PostgresOptions
+public sealed class PostgresOptions : IValidatableObject
 {
     public const string Section = "Pipeline:Postgres";
 
@@ -23,6 +23,7 @@ public sealed class PostgresOptions
 
     /// <summary>Npgsql's settings: keep-alives and timeouts on top of what the connection string says.</summary>
     /// <exception cref="ArgumentException">The connection string cannot be read.</exception>
+    /// <exception cref="FormatException">It begins like a URI and is none.</exception>
     public NpgsqlConnectionStringBuilder Build(string applicationName)
     {
         var builder = ConnectionString.StartsWith("postgres", StringComparison.Ordinal) && ConnectionString.Contains("://", StringComparison.Ordinal)
@@ -38,8 +39,25 @@ public sealed class PostgresOptions
         return builder;
     }
 
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        string? error = null;
+        try
+        {
+            Build("");
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException)
+        {
+            error = e.Message;
+        }
+        if (error is not null)
+            yield return new ValidationResult($"ConnectionString cannot be read: {error}", [nameof(ConnectionString)]);
+    }
+
     static NpgsqlConnectionStringBuilder FromUri(Uri uri)
     {
+        if (uri.Host.Length == 0)
+            throw new ArgumentException("the URI names no host");
         var user = uri.UserInfo.Split(':', 2);
         var builder = new NpgsqlConnectionStringBuilder
         {
@@ -53,7 +71,8 @@ public sealed class PostgresOptions
         foreach (var pair in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             var parts = pair.Split('=', 2);
-            builder[parts[0] == "sslmode" ? "SSL Mode" : parts[0]] = Uri.UnescapeDataString(parts.Length > 1 ? parts[1] : "");
+            var name = Uri.UnescapeDataString(parts[0]);
+            builder[name == "sslmode" ? "SSL Mode" : name] = Uri.UnescapeDataString(parts.Length > 1 ? parts[1] : "");
         }
         return builder;
     }
