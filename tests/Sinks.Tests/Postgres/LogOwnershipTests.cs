@@ -1,0 +1,213 @@
+using Npgsql;
+using Pipeline.Sinks.Postgres;
+using static Pipeline.Sinks.Tests.Postgres.Events.Rows;
+
+namespace Pipeline.Sinks.Tests.Postgres;
+
+public sealed class LogOwnershipTests
+{
+    static readonly CancellationToken Stop = TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_new_log_begins_at_its_start()
+    {
+        await using var store = await Store.MigratedAsync();
+        var writer = store.Writer();
+        Assert.Equal(40, await writer.AcquireAsync(Store.Log(), new LogExtent(40, 90), Stop));
+        Assert.Equal(["40 40 1"], await Rows(store, "SELECT first_offset || ' ' || next_offset || ' ' || epoch FROM rev_1.offsets"));
+        await store.AssertConservedAsync();
+    }
+
+    [Fact]
+    public async Task Each_acquisition_raises_the_epoch_and_goes_on_where_the_log_is_stored()
+    {
+        await using var store = await Store.MigratedAsync();
+        var first = await store.OwnerAsync();
+        await first.WriteAsync(Batch(0, 3, Row(0), Row(1)), Stop);
+        var second = store.Writer("two");
+        Assert.Equal(3, await second.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop));
+        await second.WriteAsync(Batch(3, 4, Row(3)), Stop);
+        Assert.Equal(2, await store.Database.ValueAsync<long>("SELECT epoch FROM rev_1.offsets"));
+        // Only the fence stops the first: it still has its session and the offset that it knows of.
+        var fenced = await Assert.ThrowsAsync<PostgresException>(() => first.WriteAsync(Batch(3, 4, Row(3, Id(99))), Stop));
+        Assert.Equal(StoreFault.Fenced, PostgresFaults.Classify(fenced));
+        Assert.Equal(3, await store.CountAsync("pipeline.events"));
+        await store.AssertConservedAsync();
+    }
+
+    [Fact]
+    public async Task Many_owners_at_once_leave_one_that_can_write()
+    {
+        await using var store = await Store.MigratedAsync();
+        var writers = Enumerable.Range(0, 8).Select(i => store.Writer($"owner-{i}")).ToList();
+        await Task.WhenAll(writers.Select(w => w.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop)));
+        Assert.Equal(8, await store.Database.ValueAsync<long>("SELECT epoch FROM rev_1.offsets"));
+        var written = await Task.WhenAll(writers.Select(async w =>
+        {
+            try
+            {
+                await w.WriteAsync(Batch(0, 1, Row(0)), Stop);
+                return 1;
+            }
+            catch (PostgresException e) when (PostgresFaults.Classify(e) == StoreFault.Fenced)
+            {
+                return 0;
+            }
+        }));
+        Assert.Equal(1, written.Sum());
+        await store.AssertConservedAsync();
+    }
+
+    [Fact]
+    public async Task A_zombie_that_commits_in_time_is_waited_for()
+    {
+        await using var store = await Store.MigratedAsync();
+        using var inside = new SemaphoreSlim(0);
+        using var goOn = new SemaphoreSlim(0);
+        var zombie = await store.OwnerAsync(armed: p => { if (p == Sinks.Postgres.Events.ArmedPoint.BeforeCommit) { inside.Release(); goOn.Wait(Stop); } });
+        var writing = Task.Run(() => zombie.WriteAsync(Batch(0, 1, Row(0)), Stop), Stop);
+        await inside.WaitAsync(Stop);
+        var next = store.Writer("two").AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop);
+        await Pipeline.Tests.Harness.Until.TrueAsync("the next owner waits for the lock", TimeSpan.FromSeconds(10), async () =>
+            await store.CountAsync("pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0);
+        goOn.Release();
+        await writing;
+        Assert.Equal(1, await next);
+        await store.AssertConservedAsync();
+    }
+
+    [Fact]
+    public async Task A_zombie_that_holds_its_transaction_open_is_ended_and_nothing_of_it_counts()
+    {
+        await using var store = await Store.MigratedAsync();
+        using var inside = new SemaphoreSlim(0);
+        using var goOn = new SemaphoreSlim(0);
+        var zombie = await store.OwnerAsync(armed: p => { if (p == Sinks.Postgres.Events.ArmedPoint.BeforeCommit) { inside.Release(); goOn.Wait(Stop); } });
+        // A client stopped inside COPY is busy for the server, so that its idle timeout never ends it; without the timeout, idle is the same.
+        await store.ExecuteAsync("SELECT 1");
+        var writing = Task.Run(() => zombie.WriteAsync(Batch(0, 1, Row(0)), Stop), Stop);
+        await inside.WaitAsync(Stop);
+        var next = store.Writer("two");
+        Assert.Equal(0, await next.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop).WaitAsync(TimeSpan.FromSeconds(20), Stop));
+        goOn.Release();
+        await Assert.ThrowsAnyAsync<Exception>(() => writing);
+        await next.WriteAsync(Batch(0, 1, Row(0, Id(5))), Stop);
+        Assert.Equal([Id(5).ToString()], await Rows(store, "SELECT event_id::text FROM pipeline.events"));
+        await store.AssertConservedAsync();
+    }
+
+    [Fact]
+    public async Task Tries_count_owners_that_vanished()
+    {
+        await using var store = await Store.MigratedAsync();
+        Task<int> Tries() => store.Database.ValueAsync<int>("SELECT tries FROM rev_1.offsets");
+        await using var one = await store.OwnerAsync(owner: "one");
+        Assert.Equal(0, await Tries());
+        // The same process again: a lost fence or a store outage.
+        await one.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop);
+        Assert.Equal(0, await Tries());
+        // Others, without a release.
+        var two = await store.OwnerAsync(owner: "two");
+        Assert.Equal(1, await Tries());
+        var three = await store.OwnerAsync(owner: "three");
+        Assert.Equal(2, await Tries());
+        // Progress.
+        await three.WriteAsync(Batch(0, 1, Row(0)), Stop);
+        Assert.Equal(0, await Tries());
+        // A release by an owner that is none any more changes nothing; one in order does.
+        await two.ReleaseAsync(Stop);
+        var four = await store.OwnerAsync(owner: "four");
+        Assert.Equal(1, await Tries());
+        await four.ReleaseAsync(Stop);
+        Assert.Equal(0, await Tries());
+        await store.OwnerAsync(owner: "five");
+        Assert.Equal(0, await Tries());
+    }
+
+    [Fact]
+    public async Task A_topic_made_anew_stops_the_partition_until_it_is_accepted()
+    {
+        await using var store = await Store.MigratedAsync();
+        var writer = await store.OwnerAsync();
+        await writer.WriteAsync(Batch(0, 2, Row(0), Row(1)), Stop);
+        var anew = Store.Log(topicId: "another-id");
+        await StopsAsync(store, "topic_changed", anew, new LogExtent(0, 10));
+        await AcceptAsync(store, "new_log");
+        Assert.Equal(3, await store.Writer("two").AcquireAsync(anew, new LogExtent(3, 10), Stop));
+        await store.AssertConservedAsync();
+        Assert.Equal(["another-id 3 3 open", "topic-id 0 2 closed"],
+            await Rows(store, "SELECT topic_id || ' ' || first_offset || ' ' || next_offset || ' ' || CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END FROM rev_1.offsets ORDER BY 1"));
+        // The old owner is fenced, and the old log never comes back.
+        await Assert.ThrowsAsync<PostgresException>(() => writer.WriteAsync(Batch(2, 3, Row(2)), Stop));
+        await AcceptAsync(store, "new_log");
+        await StopsAsync(store, "topic_changed", Store.Log(), new LogExtent(0, 10));
+        Assert.Equal(1, await store.CountAsync("control.acceptances WHERE used_at IS NULL"));
+    }
+
+    [Fact]
+    public async Task The_embedded_brokers_new_log_is_accepted_by_itself()
+    {
+        await using var store = await Store.MigratedAsync();
+        await store.OwnerAsync();
+        Assert.Equal(0, await store.Writer("two", acceptNewLogs: true).AcquireAsync(Store.Log(topicId: "another-id"), new LogExtent(0, 0), Stop));
+    }
+
+    [Fact]
+    public async Task Records_removed_unread_stop_the_partition_until_the_loss_is_accepted()
+    {
+        await using var store = await Store.MigratedAsync();
+        var writer = await store.OwnerAsync();
+        await writer.WriteAsync(Batch(0, 2, Row(0), Row(1)), Stop);
+        await StopsAsync(store, "records_expired", Store.Log(), new LogExtent(7, 10));
+        await AcceptAsync(store, "loss", partition: 1);
+        await StopsAsync(store, "records_expired", Store.Log(), new LogExtent(7, 10));
+        await AcceptAsync(store, "loss");
+        Assert.Equal(7, await store.Writer("two").AcquireAsync(Store.Log(), new LogExtent(7, 10), Stop));
+        Assert.Equal(["topic-tenant 5"], await Rows(store, "SELECT tenant || ' ' || n FROM pipeline.outcomes WHERE outcome = 'expired'"));
+        await store.AssertConservedAsync();
+        // One word, one loss.
+        await StopsAsync(store, "records_expired", Store.Log(), new LogExtent(8, 10));
+        await AcceptAsync(store, "loss");
+        Assert.Equal(9, await store.Writer("three").AcquireAsync(Store.Log(), new LogExtent(9, 10), Stop));
+        Assert.Equal(["topic-tenant 7"], await Rows(store, "SELECT tenant || ' ' || n FROM pipeline.outcomes WHERE outcome = 'expired'"));
+        await store.AssertConservedAsync();
+    }
+
+    [Fact]
+    public async Task A_log_that_ends_before_what_was_stored_stops_the_partition()
+    {
+        await using var store = await Store.MigratedAsync();
+        var writer = await store.OwnerAsync();
+        await writer.WriteAsync(Batch(0, 2, Row(0), Row(1)), Stop);
+        await StopsAsync(store, "offset_beyond_end", Store.Log(), new LogExtent(0, 1));
+        Assert.Equal(2, await store.Writer("two").AcquireAsync(Store.Log(), new LogExtent(0, 2), Stop));
+    }
+
+    [Fact]
+    public async Task A_promoted_revision_is_what_the_next_owner_writes_to()
+    {
+        await using var store = await Store.MigratedAsync();
+        var writer = await store.OwnerAsync();
+        await writer.WriteAsync(Batch(0, 1, Row(0)), Stop);
+        await store.ExecuteAsync("CREATE SCHEMA rev_2");
+        await new Migrations(store.Pool).ApplyAsync(Stop);
+        await store.ExecuteAsync("UPDATE control.live SET revision = 'rev_2'");
+        Assert.Equal(0, await writer.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop));
+        await writer.WriteAsync(Batch(0, 1, Row(0)), Stop);
+        Assert.Equal((1, 1), (await store.CountAsync("rev_1.events"), await store.CountAsync("rev_2.events")));
+    }
+
+    static async Task StopsAsync(Store store, string code, LogPlace log, LogExtent extent)
+    {
+        var before = await Rows(store, "SELECT o::text FROM rev_1.offsets o ORDER BY 1");
+        var mismatch = await Assert.ThrowsAsync<LogMismatchException>(() => store.Writer("other").AcquireAsync(log, extent, Stop));
+        Assert.Equal((code, log), (mismatch.Code, mismatch.Log));
+        Assert.Contains(log.Topic, mismatch.Message, StringComparison.Ordinal);
+        Assert.Equal(before, await Rows(store, "SELECT o::text FROM rev_1.offsets o ORDER BY 1"));
+    }
+
+    static Task AcceptAsync(Store store, string kind, int partition = 0) =>
+        store.ExecuteAsync("INSERT INTO control.acceptances (consumer, topic, partition, kind) VALUES ('events-postgres', 'efficiency.events', $1, $2)", partition, kind);
+
+    static Task<List<string>> Rows(Store store, string sql) => store.Database.RowsAsync(sql, r => r.GetString(0));
+}
