@@ -71,9 +71,9 @@ public sealed class KafkaOptions
         HeartbeatIntervalMs = (int)SessionTimeout.TotalMilliseconds / 4,
         // Bounds what the client holds besides our own queues, which are bounded too.
         QueuedMinMessages = 5000,
-        QueuedMaxMessagesKbytes = 2 * 1024,
+        QueuedMaxMessagesKbytes = 1024,
         MaxPartitionFetchBytes = 1024 * 1024,
-        FetchMaxBytes = 8 * 1024 * 1024,
+        FetchMaxBytes = 4 * 1024 * 1024,
         FetchWaitMaxMs = 50,
         // A topic made anew is noticed soon, and a new partition is consumed soon.
         TopicMetadataRefreshIntervalMs = 10_000,

@@ -22,7 +22,7 @@ public sealed class ProcessorsOptions : IValidatableObject
     [Range(1, 50_000)]
     public int BatchEventsMax { get; set; } = 5000;
 
-    /// <summary>Bytes of one batch's records. Default 8 MiB.</summary>
+    /// <summary>Bytes of one batch's records, counted likewise. Default 8 MiB.</summary>
     [Range(1024, 64 * 1024 * 1024)]
     public int BatchBytesMax { get; set; } = 8 * 1024 * 1024;
 
@@ -30,13 +30,13 @@ public sealed class ProcessorsOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
     public TimeSpan BatchLinger { get; set; } = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Records a partition holds in memory before it is paused. Default 10,000.</summary>
+    /// <summary>Records a partition holds in memory before it is paused. Default 6,000.</summary>
     [Range(1, 1_000_000)]
-    public int QueueRecordsMax { get; set; } = 10_000;
+    public int QueueRecordsMax { get; set; } = 6000;
 
-    /// <summary>Bytes a partition holds in memory before it is paused. Default 4 MiB.</summary>
+    /// <summary>Bytes a partition holds in memory before it is paused, 700 a record counted on top of its value. Default 5 MiB.</summary>
     [Range(1024, 256 * 1024 * 1024)]
-    public int QueueBytesMax { get; set; } = 4 * 1024 * 1024;
+    public int QueueBytesMax { get; set; } = 5 * 1024 * 1024;
 
     /// <summary>Batches that one road works on at a time, whatever the number of its partitions. Default 3.</summary>
     [Range(1, 64)]

@@ -9,7 +9,7 @@ namespace Pipeline.Processors.Consuming;
 sealed class PartitionQueue(int recordsMax, long bytesMax, TimeProvider clock)
 {
     /// <summary>Key, headers and the objects around a record, roughly, on top of its value.</summary>
-    const int RecordOverheadBytes = 400;
+    const int RecordOverheadBytes = 700;
 
     readonly Lock _sync = new();
     readonly Queue<ConsumeResult<byte[], byte[]>> _records = new();
@@ -94,9 +94,9 @@ sealed class PartitionQueue(int recordsMax, long bytesMax, TimeProvider clock)
         }
     }
 
-    /// <summary>Waits until offsets are there to be processed, then up to <paramref name="linger"/> for the batch to fill.</summary>
+    /// <summary>Waits until offsets are there to be processed, then up to <paramref name="linger"/> for a batch to fill.</summary>
     /// <exception cref="TopicUnavailableException">The partition has to be acquired again.</exception>
-    public async Task<RecordBatch> TakeAsync(int batchRecordsMax, long batchBytesMax, TimeSpan linger, CancellationToken stop)
+    public async Task FilledAsync(int batchRecordsMax, long batchBytesMax, TimeSpan linger, CancellationToken stop)
     {
         var lingerEnds = long.MaxValue;
         while (true)
@@ -104,14 +104,13 @@ sealed class PartitionQueue(int recordsMax, long bytesMax, TimeProvider clock)
             Task changed;
             lock (_sync)
             {
-                if (_broken)
-                    throw new TopicUnavailableException("the log cannot be read on from here");
+                ThrowIfBroken();
                 if (_open && _end > _position)
                 {
                     if (lingerEnds == long.MaxValue)
                         lingerEnds = clock.GetTimestamp() + (long)(linger.TotalSeconds * clock.TimestampFrequency);
                     if (_records.Count >= batchRecordsMax || _bytes >= batchBytesMax || clock.GetTimestamp() >= lingerEnds)
-                        return Dequeue(batchRecordsMax, batchBytesMax);
+                        return;
                 }
                 if (_changed.Task.IsCompleted)
                     _changed = NewSignal();
@@ -119,6 +118,23 @@ sealed class PartitionQueue(int recordsMax, long bytesMax, TimeProvider clock)
             }
             await WaitAsync(changed, lingerEnds, stop);
         }
+    }
+
+    /// <summary>The next stretch, as long as it may be. To be called after <see cref="FilledAsync"/>.</summary>
+    /// <exception cref="TopicUnavailableException">The partition has to be acquired again.</exception>
+    public RecordBatch Take(int batchRecordsMax, long batchBytesMax)
+    {
+        lock (_sync)
+        {
+            ThrowIfBroken();
+            return Dequeue(batchRecordsMax, batchBytesMax);
+        }
+    }
+
+    void ThrowIfBroken()
+    {
+        if (_broken)
+            throw new TopicUnavailableException("the log cannot be read on from here");
     }
 
     async Task WaitAsync(Task changed, long lingerEnds, CancellationToken stop)

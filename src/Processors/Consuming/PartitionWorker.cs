@@ -72,10 +72,13 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, Reco
         var options = settings.Options;
         while (true)
         {
-            var batch = await Queue.TakeAsync(options.BatchEventsMax, options.BatchBytesMax, options.BatchLinger, _end.Token);
+            // Records stay in the bounded queue until it is this partition's turn, so that waiting partitions hold nothing besides it.
+            await Queue.FilledAsync(options.BatchEventsMax, options.BatchBytesMax, options.BatchLinger, _end.Token);
             await settings.Turns.WaitAsync(_end.Token);
+            RecordBatch batch;
             try
             {
+                batch = Queue.Take(options.BatchEventsMax, options.BatchBytesMax);
                 // Not cancelled by a revocation: the batch ends in milliseconds, and the fence decides whether it still counts.
                 await road.ProcessAsync(batch, settings.Abort);
             }

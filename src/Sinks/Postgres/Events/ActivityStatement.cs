@@ -23,14 +23,14 @@ static class ActivityStatement
             first_at = least(activity.first_at, excluded.first_at), last_at = greatest(activity.last_at, excluded.last_at)
         """;
 
-    public static Task CopyAsync(NpgsqlConnection session, CopyBuffer buffer, Fence fence, List<EventRow> rows, CancellationToken stop)
+    public static async Task CopyAsync(NpgsqlConnection session, CopyBuffer buffer, Fence fence, List<EventRow> rows, CancellationToken stop)
     {
         if (rows.Count == 0)
-            return Task.CompletedTask;
+            return;
         var buckets = new ActivityBuckets();
         foreach (var row in rows)
             buckets.Add(row);
-        buffer.Start();
+        await buffer.StartAsync(session, Copy, stop);
         foreach (var (key, sums) in buckets.InKeyOrder())
         {
             buffer.Row(15);
@@ -49,7 +49,8 @@ static class ActivityStatement
             buffer.BigInt(sums.DurationOutliers);
             buffer.Time(sums.FirstUs);
             buffer.Time(sums.LastUs);
+            await buffer.EndRowAsync(stop);
         }
-        return buffer.SendAsync(session, Copy, halfway: null, stop);
+        await buffer.CompleteAsync(stop);
     }
 }

@@ -5,23 +5,58 @@ using Npgsql;
 namespace Pipeline.Sinks.Postgres.Events;
 
 /// <summary>
-/// Rows in PostgreSQL's binary COPY format (documentation of COPY, "Binary Format"), gathered in one array and sent at once. Npgsql's
+/// Rows in PostgreSQL's binary COPY format (documentation of COPY, "Binary Format"), through one small array per session. Npgsql's
 /// importer does the same a value at a time, each an asynchronous call, which cost more than reading and checking the event.
 /// </summary>
 sealed class CopyBuffer
 {
-    static readonly byte[] Signature = [.. "PGCOPY\n"u8, 0xFF, (byte)'\r', (byte)'\n', 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    /// <summary>Written out when a row ends beyond this.</summary>
+    const int FlushBytes = 48 * 1024;
 
     /// <summary>2000-01-01, from which PostgreSQL counts microseconds.</summary>
     const long EpochUs = 946_684_800_000_000;
 
+    static readonly byte[] Signature = [.. "PGCOPY\n"u8, 0xFF, (byte)'\r', (byte)'\n', 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
     byte[] _bytes = new byte[64 * 1024];
     int _length;
+    NpgsqlRawCopyStream? _stream;
 
-    public void Start()
+    /// <param name="sql">A COPY … FROM STDIN (FORMAT binary) whose columns are those of the rows.</param>
+    public async Task StartAsync(NpgsqlConnection session, string sql, CancellationToken stop)
     {
         _length = 0;
-        Bytes(Signature);
+        Signature.CopyTo(Take(Signature.Length));
+        _stream = await session.BeginRawBinaryCopyAsync(sql, stop);
+    }
+
+    /// <summary>To be awaited after each row.</summary>
+    public ValueTask EndRowAsync(CancellationToken stop) => _length < FlushBytes ? ValueTask.CompletedTask : WriteAsync(stop);
+
+    /// <summary>Ends the COPY: its rows are in the transaction.</summary>
+    public async Task CompleteAsync(CancellationToken stop)
+    {
+        // The file trailer: a row of -1 columns.
+        Row(-1);
+        await WriteAsync(stop);
+        await _stream!.DisposeAsync();
+        _stream = null;
+        // One event of half a megabyte must not be remembered for ever.
+        if (_bytes.Length > 4 * FlushBytes)
+            _bytes = new byte[64 * 1024];
+    }
+
+    /// <summary>Puts everything gathered on its way to the server.</summary>
+    public async Task FlushAsync(CancellationToken stop)
+    {
+        await WriteAsync(stop);
+        await _stream!.FlushAsync(stop);
+    }
+
+    async ValueTask WriteAsync(CancellationToken stop)
+    {
+        await _stream!.WriteAsync(_bytes.AsMemory(0, _length), stop);
+        _length = 0;
     }
 
     public void Row(short columns) => BinaryPrimitives.WriteInt16BigEndian(Take(2), columns);
@@ -60,31 +95,11 @@ sealed class CopyBuffer
         _length += 4 + written;
     }
 
-    /// <summary>Sends what was gathered as one COPY.</summary>
-    /// <param name="sql">A COPY … FROM STDIN (FORMAT binary) whose columns are those of the rows.</param>
-    /// <param name="halfway">Called when half of the rows are with the server.</param>
-    public async Task SendAsync(NpgsqlConnection session, string sql, Action? halfway, CancellationToken stop)
-    {
-        // The file trailer: a row of -1 columns.
-        Row(-1);
-        await using var stream = await session.BeginRawBinaryCopyAsync(sql, stop);
-        var half = halfway is null ? 0 : _length / 2;
-        if (halfway is not null)
-        {
-            await stream.WriteAsync(_bytes.AsMemory(0, half), stop);
-            await stream.FlushAsync(stop);
-            halfway();
-        }
-        await stream.WriteAsync(_bytes.AsMemory(half, _length - half), stop);
-    }
-
     Span<byte> Value(int length)
     {
         BinaryPrimitives.WriteInt32BigEndian(Take(4), length);
         return Take(length);
     }
-
-    void Bytes(ReadOnlySpan<byte> bytes) => bytes.CopyTo(Take(bytes.Length));
 
     Span<byte> Take(int length)
     {

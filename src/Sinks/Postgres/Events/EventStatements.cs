@@ -48,11 +48,11 @@ static class EventStatements
 
     public static DateTime Time(long unixUs) => DateTime.UnixEpoch.AddTicks(unixUs * 10);
 
-    public static Task CopyIdsAsync(NpgsqlConnection session, CopyBuffer buffer, List<EventRow> rows, CancellationToken stop)
+    public static async Task CopyIdsAsync(NpgsqlConnection session, CopyBuffer buffer, List<EventRow> rows, CancellationToken stop)
     {
         if (rows.Count == 0)
-            return Task.CompletedTask;
-        buffer.Start();
+            return;
+        await buffer.StartAsync(session, CopyIds, stop);
         foreach (var row in rows)
         {
             buffer.Row(5);
@@ -61,17 +61,24 @@ static class EventStatements
             buffer.Time(row.LoggedAtUs);
             buffer.Text(row.Tenant);
             buffer.Bytea(row.Digest);
+            await buffer.EndRowAsync(stop);
         }
-        return buffer.SendAsync(session, CopyIds, halfway: null, stop);
+        await buffer.CompleteAsync(stop);
     }
 
-    public static Task CopyRowsAsync(NpgsqlConnection session, CopyBuffer buffer, Fence fence, List<EventRow> rows, Action? halfway, CancellationToken stop)
+    public static async Task CopyRowsAsync(NpgsqlConnection session, CopyBuffer buffer, Fence fence, List<EventRow> rows, Action? halfway, CancellationToken stop)
     {
         if (rows.Count == 0)
-            return Task.CompletedTask;
-        buffer.Start();
-        foreach (var row in rows)
+            return;
+        await buffer.StartAsync(session, CopyRows, stop);
+        for (var i = 0; i < rows.Count; i++)
         {
+            var row = rows[i];
+            if (halfway is not null && i == rows.Count / 2)
+            {
+                await buffer.FlushAsync(stop);
+                halfway();
+            }
             buffer.Row(13);
             buffer.BigInt(row.Offset);
             buffer.Time(row.LoggedAtUs);
@@ -86,8 +93,9 @@ static class EventStatements
             buffer.Text(row.Tool);
             buffer.Bytea(row.Header);
             buffer.Bytea(row.Value);
+            await buffer.EndRowAsync(stop);
         }
-        return buffer.SendAsync(session, CopyRows, halfway, stop);
+        await buffer.CompleteAsync(stop);
     }
 
     /// <returns>How many ids were new.</returns>
