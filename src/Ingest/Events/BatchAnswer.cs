@@ -11,7 +11,7 @@ namespace Pipeline.Ingest.Events;
 public sealed record EventVerdict(int Index, Guid? EventId, string Verdict, string Reason, string Detail);
 
 /// <summary>The answer to a batch. <c>results</c> lists only events that were not accepted.</summary>
-public sealed record BatchAnswer(string Status, string Message, string? BatchId, DateTimeOffset Timestamp, int ProcessedCount, int TotalCount, IReadOnlyList<EventVerdict> Results)
+public sealed record BatchAnswer(string Status, string Message, string? BatchId, DateTime Timestamp, int ProcessedCount, int TotalCount, IReadOnlyList<EventVerdict> Results)
 {
     internal static BatchAnswer Of(EventBatch batch, DateTimeOffset now, string? deliveryError)
     {
@@ -19,7 +19,7 @@ public sealed record BatchAnswer(string Status, string Message, string? BatchId,
         var all = accepted == batch.Count;
         return new BatchAnswer(all ? "success" : "partial",
             all ? $"{accepted} events accepted" : $"{accepted} of {batch.Count} events accepted",
-            batch.BatchId, now, accepted, batch.Count, all ? [] : Verdicts(batch, deliveryError));
+            batch.BatchId, now.UtcDateTime, accepted, batch.Count, all ? [] : Verdicts(batch, deliveryError));
     }
 
     static List<EventVerdict> Verdicts(EventBatch batch, string? deliveryError)
