@@ -24,6 +24,9 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, Reco
     /// <summary>Whether records are wanted: set and read by the poll thread alone.</summary>
     public bool Started { get; set; }
 
+    /// <summary>Whether the client has given up reading since the last start: set and read by the poll thread alone.</summary>
+    public bool Unreadable { get; set; }
+
     public PartitionState State { get; private set; } = PartitionState.Acquiring;
 
     public string? LastError { get; private set; }
@@ -48,6 +51,7 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, Reco
             {
                 State = PartitionState.Acquiring;
                 Queue.Suspend();
+                poller.Suspend(this);
                 NextOffset = await road.AcquireAsync(_end.Token);
                 poller.Start(this, NextOffset);
                 State = PartitionState.Running;

@@ -61,6 +61,13 @@ sealed class RecordPoller : IDisposable
     /// <summary>Consumes the partition from this offset on. Asked for by its worker after it acquired the log.</summary>
     public void Start(PartitionWorker worker, long offset) => _commands.Enqueue(() => TryStart(worker, offset));
 
+    /// <summary>Reads no further until the partition is started again: what waits for its store or an operator waits in the log.</summary>
+    public void Suspend(PartitionWorker worker) => _commands.Enqueue(() =>
+    {
+        if (IsCurrent(worker))
+            Pause(worker);
+    });
+
     /// <summary>Lets a paused partition go on.</summary>
     public void Resume(PartitionWorker worker) => _commands.Enqueue(() =>
     {
@@ -129,7 +136,11 @@ sealed class RecordPoller : IDisposable
             return;
         try
         {
-            _consumer.Seek(new TopicPartitionOffset(worker.Partition, offset));
+            var from = new TopicPartitionOffset(worker.Partition, offset);
+            if (worker.Unreadable)
+                Reassign(from);
+            else
+                _consumer.Seek(from);
         }
         catch (KafkaException e)
         {
@@ -138,16 +149,31 @@ sealed class RecordPoller : IDisposable
             _ = Task.Delay(PollTimeout).ContinueWith(_ => Start(worker, offset), TaskScheduler.Default);
             return;
         }
+        worker.Unreadable = false;
         worker.Queue.Restart(offset);
         worker.Started = true;
-        if (_unpaused.Add(worker.Partition))
-            _consumer.Resume([worker.Partition]);
+        _unpaused.Add(worker.Partition);
+        _consumer.Resume([worker.Partition]);
+    }
+
+    /// <summary>After an offset outside the log the client's fetcher of the partition has ended; it refuses to seek, so it is made anew.</summary>
+    void Reassign(TopicPartitionOffset from)
+    {
+        if (_consumer.Assignment.Contains(from.TopicPartition))
+            _consumer.IncrementalUnassign([from.TopicPartition]);
+        _consumer.IncrementalAssign([from]);
     }
 
     void Halt(PartitionWorker worker)
     {
-        worker.Started = false;
+        worker.Unreadable = true;
         worker.Queue.Break();
+        Pause(worker);
+    }
+
+    void Pause(PartitionWorker worker)
+    {
+        worker.Started = false;
         if (_unpaused.Remove(worker.Partition))
             _consumer.Pause([worker.Partition]);
     }
