@@ -1,6 +1,7 @@
 using Npgsql;
 using OpenTelemetry.Metrics;
 using Pipeline.Processors;
+using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Health;
 using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Postgres;
@@ -25,7 +26,7 @@ if (errors.Count > 0 || args.Contains("--validate"))
 if (args.Contains("--migrate"))
     return await Migrations.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>());
 if (args is ["--accept", .. var accepted])
-    return await AcceptCommand.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>(), accepted);
+    return await AcceptCommand.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>(), app.Services.GetRequiredService<TopicLogs>(), accepted);
 
 app.Services.GetRequiredService<MeterProvider>();
 app.MapHealth();
