@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Pipeline.Pipeline.Tests.Harness;
 using Pipeline.Pipeline.Tests.Oracle;
 
@@ -11,6 +12,9 @@ public sealed class KilledProcessorTests
 
     /// <summary>Batches small enough that the armed pass comes in the middle of the load and a kill of chance finds one open.</summary>
     static readonly (string, string) SmallBatches = ("Pipeline__Processors__BatchEventsMax", "200");
+
+    /// <summary>6 s until the group gives up the dead member, and a start of a process on a busy machine.</summary>
+    static readonly TimeSpan GoesOnWithin = TimeSpan.FromSeconds(20);
 
     [Fact]
     public async Task Killed_at_random_moments_while_loading_it_ends_with_every_event_stored_once()
@@ -47,8 +51,12 @@ public sealed class KilledProcessorTests
         await pipeline.Topic.PublishAsync(Load.Records(events, Copies, pipeline.Topic.Partitions, random));
         var killed = await pipeline.StartProcessorsAsync(SmallBatches, ("PIPELINE_ARMED", armed));
         Assert.Equal(SigKillExit, await killed.ExitAsync(TimeSpan.FromSeconds(60)));
-        Assert.InRange(await pipeline.PassedAsync(), 1, (events.Count * Copies) - 1);
+        var passed = await pipeline.PassedAsync();
+        Assert.InRange(passed, 1, (events.Count * Copies) - 1);
+        var started = Stopwatch.GetTimestamp();
         await pipeline.StartProcessorsAsync(SmallBatches);
+        await pipeline.PassedAtLeastAsync(passed + 1, GoesOnWithin);
+        Seeds.Say($"went on {Stopwatch.GetElapsedTime(started).TotalSeconds:F1} s after the successor was started");
         await new Expected(events, (long)events.Count * Copies).AssertStoredAsync(pipeline);
     }
 }

@@ -13,6 +13,7 @@ public sealed class HostProcess : IAsyncDisposable
     readonly Process _process;
     readonly Lock _sync = new();
     readonly List<string> _lines = [];
+    readonly long _started = Stopwatch.GetTimestamp();
 
     public HostProcess(string host, IEnumerable<KeyValuePair<string, string>> settings, params string[] arguments)
     {
@@ -122,7 +123,7 @@ public sealed class HostProcess : IAsyncDisposable
         if (line is null)
             return;
         lock (_sync)
-            _lines.Add(line);
+            _lines.Add($"{Stopwatch.GetElapsedTime(_started).TotalSeconds,7:F2} {line}");
     }
 
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]

@@ -1,0 +1,26 @@
+using System.Text.Json;
+
+namespace Pipeline.Pipeline.Tests.Harness;
+
+/// <summary>A partition as a processor's <c>/health</c> shows it.</summary>
+public sealed record PartitionHealth(int Partition, string State, long NextOffset, string? LastError);
+
+static class ProcessorHealth
+{
+    public static async Task<IReadOnlyList<PartitionHealth>> PartitionsAsync(this HostProcess processor, string road = "events-postgres")
+    {
+        using var answer = await PipelineUnderTest.Http.GetAsync(new Uri(processor.Url, "health"));
+        using var json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+        return !json.RootElement.GetProperty("roads").TryGetProperty(road, out var partitions) ? [] :
+            [.. partitions.EnumerateArray().Select(p => new PartitionHealth(p.GetProperty("partition").GetInt32(), p.GetProperty("state").GetString()!,
+                p.GetProperty("next_offset").GetInt64(), p.GetProperty("last_error").GetString()))];
+    }
+
+    /// <summary>Waits until exactly these partitions have stopped and each says this.</summary>
+    public static Task StoppedAsync(this HostProcess processor, IReadOnlyCollection<int> partitions, string error) =>
+        Until.TrueAsync($"partitions {string.Join(',', partitions)} stop and say \"{error}\"", TimeSpan.FromSeconds(60), async () =>
+        {
+            var stopped = (await processor.PartitionsAsync()).Where(p => p.State == "stopped").ToList();
+            return stopped.All(p => p.LastError?.Contains(error, StringComparison.Ordinal) == true) && stopped.Select(p => p.Partition).ToHashSet().SetEquals(partitions);
+        });
+}
