@@ -12,7 +12,8 @@ if (args.Contains("--version"))
     Console.WriteLine($"pipeline-ingest {IngestHost.Version}");
     return 0;
 }
-var builder = WebApplication.CreateBuilder(args);
+// Settings lie beside the program, wherever it is started from.
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 builder.AddIngest();
 var app = builder.Build();
 

@@ -11,7 +11,8 @@ if (args.Contains("--version"))
     Console.WriteLine($"pipeline-processors {ProcessorsHost.Version}");
     return 0;
 }
-var builder = WebApplication.CreateBuilder(args);
+// Settings lie beside the program, wherever it is started from.
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 builder.AddProcessors();
 var app = builder.Build();
 
