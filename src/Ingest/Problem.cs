@@ -1,4 +1,4 @@
-using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Pipeline.Ingest;
@@ -49,8 +49,9 @@ public sealed record Problem(int Status, string Code, string Detail)
             await (OfStatus(e.StatusCode) with { Detail = e.Message }).WriteAsync(http);
             return;
         }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException || (e is OperationCanceledException && http.RequestAborted.IsCancellationRequested))
         {
+            // Nobody is left to answer.
             return;
         }
         if (http.Response.StatusCode >= 400 && !http.Response.HasStarted && http.Response.ContentLength is null && http.Response.ContentType is null)

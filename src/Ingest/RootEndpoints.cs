@@ -5,7 +5,8 @@ static class RootEndpoints
 {
     public static void MapRoot(this WebApplication app)
     {
-        app.MapOpenApi("/openapi/{documentName}.json");
+        // Another document's name is an unknown path like any other.
+        app.MapOpenApi("/openapi/{documentName:regex(^v1$)}.json");
         app.MapGet("/", () => TypedResults.Json(new
         {
             name = "pipeline",

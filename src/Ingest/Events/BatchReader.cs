@@ -27,13 +27,12 @@ static class BatchReader
             if (reader.TokenType != JsonTokenType.StartObject)
                 return Unreadable("not_an_object", "The body must be a JSON object with batch_id and events.");
             var seen = Envelope.None;
+            var utf8 = Utf8.IsValid(body);
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-                if (ReadProperty(ref reader, batch, ref seen) is { } problem)
+                if (ReadProperty(ref reader, batch, utf8, ref seen) is { } problem)
                     return problem;
             reader.Read();
-            if (!Utf8.IsValid(body) && MarkInvalidUtf8(batch, body) is { } invalid)
-                return invalid;
-            return Missing(seen, batch);
+            return utf8 || IsEnvelopeUtf8(batch, body) ? Missing(seen, batch) : Unreadable("invalid_utf8", "The body is not valid UTF-8.");
         }
         catch (JsonException e)
         {
@@ -44,12 +43,12 @@ static class BatchReader
     [Flags]
     enum Envelope { None = 0, BatchId = 1, Events = 2, Metadata = 4, SentAt = 8 }
 
-    static Problem? ReadProperty(ref Utf8JsonReader reader, EventBatch batch, ref Envelope seen)
+    static Problem? ReadProperty(ref Utf8JsonReader reader, EventBatch batch, bool utf8, ref Envelope seen)
     {
-        var field = reader.ValueTextEquals("events"u8) ? Envelope.Events
-            : reader.ValueTextEquals("batch_id"u8) ? Envelope.BatchId
-            : reader.ValueTextEquals("metadata"u8) ? Envelope.Metadata
-            : reader.ValueTextEquals("sent_at"u8) ? Envelope.SentAt : Envelope.None;
+        var field = EnvelopeText.IsNamed(ref reader, "events"u8) ? Envelope.Events
+            : EnvelopeText.IsNamed(ref reader, "batch_id"u8) ? Envelope.BatchId
+            : EnvelopeText.IsNamed(ref reader, "metadata"u8) ? Envelope.Metadata
+            : EnvelopeText.IsNamed(ref reader, "sent_at"u8) ? Envelope.SentAt : Envelope.None;
         reader.Read();
         if ((seen & field) != 0)
             return Unreadable("duplicate_field", "A field of the envelope occurs twice.");
@@ -57,7 +56,7 @@ static class BatchReader
         switch (field)
         {
             case Envelope.Events:
-                return ReadEvents(ref reader, batch);
+                return ReadEvents(ref reader, batch, utf8);
             case Envelope.Metadata:
                 return ReadMetadata(ref reader, batch);
             case Envelope.BatchId:
@@ -76,7 +75,7 @@ static class BatchReader
 
     static Problem? Done(string _) => null;
 
-    static Problem? ReadEvents(ref Utf8JsonReader reader, EventBatch batch)
+    static Problem? ReadEvents(ref Utf8JsonReader reader, EventBatch batch, bool utf8)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
             return Unreadable("invalid_events", "events must be an array.");
@@ -85,7 +84,7 @@ static class BatchReader
         {
             if (batch.Count == EventLimits.BatchEventsMax)
                 return new Problem(413, "too_many_events", $"A batch holds at most {EventLimits.BatchEventsMax} events.");
-            var fault = EventParser.ReadEvent(ref reader, batch.Body, ref parsed);
+            var fault = utf8 || IsNextUtf8(reader, batch.Body) ? EventParser.ReadEvent(ref reader, batch.Body, ref parsed) : PassOver(ref reader, ref parsed);
             batch.Add(new EventSlot
             {
                 Start = parsed.Start, Length = parsed.Length, UserId = parsed.UserId, EventId = parsed.EventId,
@@ -104,7 +103,7 @@ static class BatchReader
             return invalid;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            bool tool = reader.ValueTextEquals("tool"u8), version = reader.ValueTextEquals("version"u8);
+            bool tool = EnvelopeText.IsNamed(ref reader, "tool"u8), version = EnvelopeText.IsNamed(ref reader, "version"u8);
             reader.Read();
             if (!tool && !version)
             {
@@ -121,20 +120,33 @@ static class BatchReader
         return null;
     }
 
-    /// <summary>The reader does not check UTF-8. Bad bytes inside an event are that event's fault, elsewhere the body's.</summary>
-    static Problem? MarkInvalidUtf8(EventBatch batch, ReadOnlySpan<byte> body)
+    /// <summary>The event that the reader stands on. Neither the reader nor the parser bears other bytes: bad ones are the fault of the event that holds them.</summary>
+    static bool IsNextUtf8(Utf8JsonReader reader, ReadOnlySpan<byte> body)
+    {
+        var start = (int)reader.TokenStartIndex;
+        reader.Skip();
+        return Utf8.IsValid(body[start..(int)reader.BytesConsumed]);
+    }
+
+    static EventFault PassOver(ref Utf8JsonReader reader, ref ParsedEvent parsed)
+    {
+        parsed = default;
+        parsed.Start = (int)reader.TokenStartIndex;
+        reader.Skip();
+        parsed.Length = (int)reader.BytesConsumed - parsed.Start;
+        return new EventFault(FaultReason.InvalidUtf8);
+    }
+
+    static bool IsEnvelopeUtf8(EventBatch batch, ReadOnlySpan<byte> body)
     {
         var end = 0;
-        var envelope = true;
         for (var i = 0; i < batch.Count; i++)
         {
-            ref var slot = ref batch[i];
-            if (!Utf8.IsValid(batch.Bytes(i)))
-                slot.Fault = new EventFault(FaultReason.InvalidUtf8);
-            envelope &= Utf8.IsValid(body[end..slot.Start]);
-            end = slot.Start + slot.Length;
+            if (!Utf8.IsValid(body[end..batch[i].Start]))
+                return false;
+            end = batch[i].Start + batch[i].Length;
         }
-        return envelope && Utf8.IsValid(body[end..]) ? null : Unreadable("invalid_utf8", "The body is not valid UTF-8.");
+        return Utf8.IsValid(body[end..]);
     }
 
     static Problem? Missing(Envelope seen, EventBatch batch)

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 using Pipeline.Contracts.Events;
 
 namespace Pipeline.Ingest.Events;
@@ -13,7 +14,7 @@ static class EnvelopeText
         text = null;
         if (reader.TokenType == JsonTokenType.Null)
             return true;
-        if (reader.TokenType != JsonTokenType.String || !JsonStrings.HasOnlyScalarEscapes(reader.ValueSpan))
+        if (reader.TokenType != JsonTokenType.String || !Utf8.IsValid(reader.ValueSpan) || !JsonStrings.HasOnlyScalarEscapes(reader.ValueSpan))
             return false;
         var token = new Token((int)reader.TokenStartIndex + 1, reader.ValueSpan.Length, JsonTokenType.String, reader.ValueIsEscaped);
         if (JsonStrings.CheckKey(token, body, "").Exists)
@@ -22,13 +23,17 @@ static class EnvelopeText
         return true;
     }
 
+    /// <summary>Whether the property the reader stands on has this name. The reader's own comparison throws for half a surrogate pair.</summary>
+    public static bool IsNamed(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) =>
+        (!reader.ValueIsEscaped || JsonStrings.HasOnlyScalarEscapes(reader.ValueSpan)) && reader.ValueTextEquals(name);
+
     public static bool IsKey(string text)
     {
         var bytes = Encoding.UTF8.GetBytes(text);
         return !JsonStrings.CheckKey(new Token(0, bytes.Length, JsonTokenType.String, Escaped: false), bytes, "").Exists;
     }
 
-    /// <summary>RFC 3339, or nothing at all.</summary>
+    /// <summary>RFC 3339, or nothing at all. Cut to ms, which is what the header carries: Ingest and the processors judge by the same time.</summary>
     public static bool TryTime(string? text, out long? unixUs)
     {
         unixUs = null;
@@ -36,7 +41,7 @@ static class EnvelopeText
             return true;
         if (!Rfc3339.TryParse(Encoding.UTF8.GetBytes(text), out var us))
             return false;
-        unixUs = us;
+        unixUs = us - (us % 1000);
         return true;
     }
 }
