@@ -75,7 +75,6 @@ static class IngestHost
                 if (ingest.Value.AllowCredentials)
                     policy.AllowCredentials();
             }));
-        builder.Services.AddOptions<HostOptions>().Configure<IOptions<IngestOptions>>((host, ingest) => host.ShutdownTimeout = ingest.Value.StopBudget);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using Npgsql;
 using OpenTelemetry.Metrics;
 using Pipeline.Ingest;
@@ -28,6 +29,8 @@ if (errors.Count > 0 || args.Contains("--validate"))
 if (args.Contains("--migrate"))
     return await Migrations.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>());
 
+// Not where options are configured: the host reads its own while it is built, before ours are known to be valid.
+app.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout = app.Services.GetRequiredService<IOptions<IngestOptions>>().Value.StopBudget;
 // Measuring starts with the provider; made only at the first scrape, it would miss everything before.
 app.Services.GetRequiredService<MeterProvider>();
 Problem.Map(app);

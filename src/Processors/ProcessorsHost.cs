@@ -25,7 +25,8 @@ static class ProcessorsHost
     public static void AddProcessors(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        var roles = (builder.Configuration.GetSection(ProcessorsOptions.Section).Get<ProcessorsOptions>() ?? new ProcessorsOptions()).RoleSet;
+        // The one setting that is needed before all are validated; read alone, so that errors of others are reported in order.
+        var roles = builder.Configuration[$"{ProcessorsOptions.Section}:{nameof(ProcessorsOptions.Roles)}"] is { } given ? new ProcessorsOptions { Roles = given }.RoleSet : new ProcessorsOptions().RoleSet;
         services.AddArea<KafkaOptions>(KafkaOptions.Section);
         services.AddArea<ProcessorsOptions>(ProcessorsOptions.Section);
         services.AddArea<PostgresOptions>(PostgresOptions.Section);
@@ -46,7 +47,6 @@ static class ProcessorsHost
         services.AddSingleton<PrometheusText>();
         services.AddSingleton(p => Sdk.CreateMeterProviderBuilder().AddMeter(ProcessorMetrics.MeterName, "System.Runtime")
             .AddReader(p.GetRequiredService<PrometheusText>().Reader).Build());
-        services.AddOptions<HostOptions>().Configure<IOptions<ProcessorsOptions>>((host, options) => host.ShutdownTimeout = options.Value.StopBudget + TimeSpan.FromSeconds(5));
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using Npgsql;
 using OpenTelemetry.Metrics;
 using Pipeline.Processors;
@@ -29,6 +30,8 @@ if (args.Contains("--migrate"))
 if (args is ["--accept", .. var accepted])
     return await AcceptCommand.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>(), app.Services.GetRequiredService<TopicLogs>(), accepted);
 
+// Not where options are configured: the host reads its own while it is built, before ours are known to be valid.
+app.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout = app.Services.GetRequiredService<IOptions<ProcessorsOptions>>().Value.StopBudget + TimeSpan.FromSeconds(5);
 app.Services.GetRequiredService<MeterProvider>();
 app.MapHealth();
 app.MapGroup("/api/v1").MapHealth();

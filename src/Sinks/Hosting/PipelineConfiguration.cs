@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -11,7 +12,21 @@ public static class PipelineConfiguration
 
     /// <summary>Binds one area. Its errors are collected at start together with those of every other area.</summary>
     public static OptionsBuilder<T> AddArea<T>(this IServiceCollection services, string section) where T : class =>
-        services.AddOptions<T>().BindConfiguration(section, o => o.ErrorOnUnknownConfiguration = true).ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<IValidateOptions<T>, EveryError<T>>().AddOptions<T>().BindConfiguration(section, o => o.ErrorOnUnknownConfiguration = true).ValidateOnStart();
+
+    /// <summary>The platform's own validation leaves out an object's rules where one of its fields is at fault.</summary>
+    sealed class EveryError<T> : IValidateOptions<T> where T : class
+    {
+        public ValidateOptionsResult Validate(string? name, T options)
+        {
+            var context = new ValidationContext(options);
+            var errors = new List<ValidationResult>();
+            if (!Validator.TryValidateObject(options, context, errors, validateAllProperties: true) && options is IValidatableObject rules)
+                errors.AddRange(rules.Validate(context));
+            return errors.Count == 0 ? ValidateOptionsResult.Success
+                : ValidateOptionsResult.Fail(errors.Select(e => $"{typeof(T).Name}.{string.Join(',', e.MemberNames)}: {e.ErrorMessage}").Distinct());
+        }
+    }
 
     /// <summary>Reads every area and returns each error as a line; none when the host can start.</summary>
     public static IReadOnlyList<string> Errors(IServiceProvider services, IConfiguration configuration, params string[] sections)

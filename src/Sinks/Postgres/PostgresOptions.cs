@@ -28,6 +28,8 @@ public sealed class PostgresOptions : IValidatableObject
     {
         var builder = ConnectionString.StartsWith("postgres", StringComparison.Ordinal) && ConnectionString.Contains("://", StringComparison.Ordinal)
             ? FromUri(new Uri(ConnectionString)) : new NpgsqlConnectionStringBuilder(ConnectionString);
+        if (string.IsNullOrEmpty(builder.Host))
+            throw new ArgumentException("it names no host");
         builder.ApplicationName = applicationName;
         builder.Timeout = (int)ConnectTimeout.TotalSeconds;
         builder.CommandTimeout = (int)CommandTimeout.TotalSeconds;
@@ -56,8 +58,6 @@ public sealed class PostgresOptions : IValidatableObject
 
     static NpgsqlConnectionStringBuilder FromUri(Uri uri)
     {
-        if (uri.Host.Length == 0)
-            throw new ArgumentException("the URI names no host");
         var user = uri.UserInfo.Split(':', 2);
         var builder = new NpgsqlConnectionStringBuilder
         {
