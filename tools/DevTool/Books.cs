@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Npgsql;
 
 namespace Pipeline.DevTool;
@@ -39,7 +40,9 @@ sealed class Books(Arguments arguments) : IAsyncDisposable
             difference += Math.Abs(row.GetInt64(4));
         }
         var byOutcome = new List<(string, long)>();
-        const string sums = "SELECT outcome::text, sum(n)::bigint FROM rev_1.outcomes WHERE consumer = $1 GROUP BY outcome ORDER BY 2 DESC, 1";
+        const string sums = """
+            SELECT outcome::text, sum(n)::bigint FROM rev_1.outcomes WHERE consumer = $1 GROUP BY outcome ORDER BY 2 DESC, 1
+            """;
         await foreach (var row in Query(connection, sums, stop, Consumer))
             byOutcome.Add((row.GetString(0), row.GetInt64(1)));
         var ledger = await Count(connection, "SELECT count(*) FROM rev_1.event_ledger", stop);
@@ -48,7 +51,7 @@ sealed class Books(Arguments arguments) : IAsyncDisposable
     }
 
     static async IAsyncEnumerable<NpgsqlDataReader> Query(
-        NpgsqlConnection connection, string sql, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop, params string[] values)
+        NpgsqlConnection connection, string sql, [EnumeratorCancellation] CancellationToken stop, params string[] values)
     {
         await using var command = new NpgsqlCommand(sql, connection);
         foreach (var value in values)

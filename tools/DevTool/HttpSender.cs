@@ -31,7 +31,10 @@ static class HttpSender
         }
         var number = 0;
         foreach (var events in EventFile.Read(arguments).Chunk(arguments.Number("batch", 100)))
-            yield return $$"""{"batch_id":"sample-{{++number}}","events":[{{string.Join(',', events)}}],"metadata":{"tool":"sample","version":"1.0.0"} }""";
+            yield return $$"""
+                {"batch_id":"sample-{{++number}}","events":[{{string.Join(',', events)}}],
+                 "metadata":{"tool":"sample","version":"1.0.0"} }
+                """;
     }
 
     /// <summary>Ingest answers 503 with Retry-After while its broker does not keep up; that is no failure until it lasts.</summary>

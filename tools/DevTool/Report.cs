@@ -22,7 +22,8 @@ static class Report
             var (balance, problem) = await Look(books, stop);
             var inFlight = balance is null ? 0 : log.Read().Sum(end => InFlight(balance, end));
             var points = influx is null ? 0 : await influx.Count(stop);
-            var settled = balance is not null && inFlight == 0 && balance.Outcomes >= wanted && (influx is null || points >= balance.Stored);
+            var settled = balance is not null && inFlight == 0 && balance.Outcomes >= wanted
+                && (influx is null || points >= balance.Stored);
             if (settled || (balance is not null && clock.Elapsed > timeout))
             {
                 Print(books, balance!, inFlight, influx is null ? null : points);

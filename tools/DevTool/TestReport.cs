@@ -57,7 +57,8 @@ static class TestReport
                 "NotExecuted" => TestResult.Skipped,
                 _ => TestResult.Failed,
             };
-            yield return new TestCase(test.Attribute("testName")?.Value ?? "", result, test.Descendants(Trx + "Message").FirstOrDefault()?.Value ?? "");
+            var message = test.Descendants(Trx + "Message").FirstOrDefault()?.Value ?? "";
+            yield return new TestCase(test.Attribute("testName")?.Value ?? "", result, message);
         }
     }
 }

@@ -7,8 +7,9 @@ static class TopicList
 {
     public static int Run(Arguments arguments)
     {
-        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = arguments.Text("kafka"), LogConnectionClose = false })
-            .SetLogHandler((_, _) => { }).Build();
+        var configuration = new AdminClientConfig { BootstrapServers = arguments.Text("kafka"), LogConnectionClose = false };
+        // While a broker starts, refused connections are no news.
+        using var admin = new AdminClientBuilder(configuration).SetLogHandler((_, _) => { }).Build();
         try
         {
             foreach (var topic in admin.GetMetadata(TimeSpan.FromSeconds(5)).Topics)

@@ -35,7 +35,8 @@ static class TopicSender
         }
         producer.Flush(stop);
         Console.WriteLine($"{delivered} events published to {topic}");
-        return delivered == events.Count ? 0 : throw new FailureException($"{events.Count - delivered} were not delivered: {problem?.Reason}");
+        return delivered == events.Count ? 0
+            : throw new FailureException($"{events.Count - delivered} were not delivered: {problem?.Reason}");
     }
 
     static byte[] Key(string line)

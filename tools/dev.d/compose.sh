@@ -3,7 +3,6 @@
 
 compose_works() {
   [ "${PIPELINE_SERVERS:-}" != local ] || return 1
-  # Asked once: a daemon that does not answer takes its time.
   if [ -z "${engine_runs:-}" ]; then
     engine_runs=no
     if command -v docker && timeout 10 docker info && timeout 10 docker compose version; then engine_runs=yes; fi >/dev/null 2>&1

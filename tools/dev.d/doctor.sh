@@ -45,7 +45,9 @@ missing() {
 install_with() { if is_root; then echo "./dev installs it (apt-get install -y $*)"; else echo "sudo apt-get install -y $*"; fi; }
 
 # As root a missing package is no obstacle: ./dev brings it.
-lacking() { if is_root && command -v apt-get >/dev/null; then absent "$1" "$(install_with "$2")"; else missing "$1" "$(install_with "$2")"; fi; }
+lacking() {
+  if is_root && command -v apt-get >/dev/null; then absent "$1" "$(install_with "$2")"; else missing "$1" "$(install_with "$2")"; fi
+}
 
 doctor_tool() { # COMMAND PACKAGE essential|optional [WHY]
   if command -v "$1" >/dev/null; then

@@ -38,7 +38,8 @@ need_command() { # COMMAND PACKAGE WHY
 need_dotnet() {
   command -v dotnet >/dev/null || die "the .NET 10 SDK is missing: https://dotnet.microsoft.com/download/dotnet/10.0"
   # Asked inside the repository, so that global.json has its say.
-  (cd "$REPO" && dotnet --version >/dev/null 2>&1) || die "this needs the .NET 10 SDK (global.json); found: $(dotnet --list-sdks | tr '\n' ' ')"
+  (cd "$REPO" && dotnet --version >/dev/null 2>&1) ||
+    die "this needs the .NET 10 SDK (global.json); found: $(dotnet --list-sdks | tr '\n' ' ')"
 }
 
 # java_major: the major version of the Java that would run, or nothing.

@@ -67,7 +67,8 @@ kafka_download() {
     return 1
   fi
   rm -rf "${cache:?}/$KAFKA_NAME"
-  mkdir "$cache/unpack.$$" && tar -xzf "$cache/$KAFKA_NAME.tgz.$$" -C "$cache/unpack.$$" && mv -T "$cache/unpack.$$/$KAFKA_NAME" "$cache/$KAFKA_NAME"
+  mkdir "$cache/unpack.$$" && tar -xzf "$cache/$KAFKA_NAME.tgz.$$" -C "$cache/unpack.$$" &&
+    mv -T "$cache/unpack.$$/$KAFKA_NAME" "$cache/$KAFKA_NAME"
   rm -rf "$cache/unpack.$$" "$cache/$KAFKA_NAME.tgz.$$"
   kafka_jars "$cache/$KAFKA_NAME/libs"
 }

@@ -68,7 +68,8 @@ rdkafka_build() {
   trap "rm -rf '$work'" EXIT
   : >"$log"
   rdkafka_step "fetching $RDKAFKA_NPM" "$log" rdkafka_sources "$work"
-  grep -q "define RD_KAFKA_VERSION $RDKAFKA_HEX" "$work/librdkafka/src/rdkafka.h" || die "$RDKAFKA_NPM does not hold librdkafka $RDKAFKA_VERSION"
+  grep -q "define RD_KAFKA_VERSION $RDKAFKA_HEX" "$work/librdkafka/src/rdkafka.h" ||
+    die "$RDKAFKA_NPM does not hold librdkafka $RDKAFKA_VERSION"
   say "building librdkafka $RDKAFKA_VERSION once (about a minute) …"
   rdkafka_step "configuring it" "$log" rdkafka_configure "$work"
   rdkafka_step "compiling it" "$log" make -j "$(nproc)" -C "$work/librdkafka/src" librdkafka.so.1
@@ -88,9 +89,10 @@ rdkafka_step() { # WHAT LOG COMMAND…
   fi
 }
 
-rdkafka_sources() {
-  (cd "$1" && npm pack --silent "$RDKAFKA_NPM" >name && tar -xzf "$(tail -n 1 name)" package/deps/librdkafka && mv package/deps/librdkafka .)
-}
+rdkafka_sources() (
+  cd "$1" && npm pack --silent "$RDKAFKA_NPM" >name && tar -xzf "$(tail -n 1 name)" package/deps/librdkafka &&
+    mv package/deps/librdkafka .
+)
 
 rdkafka_configure() { (cd "$1/librdkafka" && ./configure --disable-gssapi); }
 

@@ -72,8 +72,8 @@ postgres_init() {
   # In a session of its own, so that Ctrl-C ends us first, and then we it.
   # What lives only for one run need not be forced to disk while it is made; the server itself runs with fsync on.
   [ "$STATE" = "$REPO/.dev" ] || speed=(--no-sync)
-  if ! PIPELINE_DEV_PART="$STATE#postgres" postgres_as setsid -w "$bin/initdb" -D "$new" -U postgres --pwfile="$new.password" --auth=scram-sha-256 \
-    --encoding=UTF8 --locale=C.UTF-8 "${speed[@]}" >>"$STATE/log/postgres.log" 2>&1; then
+  if ! PIPELINE_DEV_PART="$STATE#postgres" postgres_as setsid -w "$bin/initdb" -D "$new" -U postgres \
+    --pwfile="$new.password" --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 "${speed[@]}" >>"$STATE/log/postgres.log" 2>&1; then
     log_end postgres
     die "initdb failed"
   fi

@@ -8,6 +8,8 @@ kind() { cat "$STATE/run/$1.kind" 2>/dev/null || true; }
 # servers_find PART…: before anything that takes long. Names everything that is missing, not only the first.
 servers_find() {
   local part missing=
+  # Asked here once, so that the subshells know: a daemon that does not answer takes its time.
+  compose_works || true
   # In a subshell, which die ends; the choice is kept in a file.
   for part in "$@"; do (choose "$part") || missing=yes; done
   [ -z "$missing" ] || die "see above for what is missing (./dev doctor shows all)"

@@ -84,7 +84,9 @@ status_port() { if [ "$(kind "$1")" = embedded ]; then sed 's/.*://' "$STATE/run
 
 status_note() {
   case $1 in
-    ingest | processors) if http_ok "http://127.0.0.1:$(port "$1")/health/ready"; then echo ready; else echo 'not ready (./dev logs '"$1"')'; fi ;;
+    ingest | processors)
+      if http_ok "http://127.0.0.1:$(port "$1")/health/ready"; then echo ready; else echo "not ready (./dev logs $1)"; fi
+      ;;
     *) "${1}_title" ;;
   esac
 }
