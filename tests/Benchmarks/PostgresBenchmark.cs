@@ -24,10 +24,10 @@ static class PostgresBenchmark
             return;
         var peerTopic = await servers.NewTopicAsync("peer");
         trace.Publish(servers.Kafka, peerTopic, peerCount, seed: 4, header: false);
-        var connect = await PeerAsync(servers, "redpanda-connect-postgres.yaml", peerTopic, "peer_events", peerCount);
+        var connect = await PeerAsync(servers, report, "redpanda-connect-postgres.yaml", peerTopic, "peer_events", peerCount);
         report.Figure("Redpanda Connect, ON CONFLICT DO NOTHING", connect, "events/s");
         report.Ratio("events-postgres / Redpanda Connect", ours, connect, "≥ 5");
-        var telegraf = await PeerAsync(servers, "telegraf-postgres.conf", peerTopic, "telegraf_events", peerCount);
+        var telegraf = await PeerAsync(servers, report, "telegraf-postgres.conf", peerTopic, "telegraf_events", peerCount);
         report.Figure("Telegraf, plain COPY", telegraf, "events/s");
         report.Ratio("events-postgres / Telegraf", ours, telegraf, "> 1");
         await servers.DropTopicAsync(peerTopic);
@@ -45,6 +45,7 @@ static class PostgresBenchmark
         });
         await using var store = NpgsqlDataSource.Create(Servers.Keywords(database));
         var progress = new Progress();
+        var storeCpu = await StoreCpu.SecondsAsync(store);
         double memoryMax = 0, memoryMiddle = 0;
         long done;
         do
@@ -61,14 +62,15 @@ static class PostgresBenchmark
             throw new InvalidOperationException($"stopped at {done} of {count}:\n{host.LastLines}");
         var difference = await CountAsync(store, "SELECT sum(abs(difference))::bigint FROM pipeline.conservation");
         var ledger = await CountAsync(store, "SELECT count(*) FROM pipeline.event_ledger");
-        report.Line($"  ledger {ledger} of {count}, conservation difference {difference}, CPU {host.Cpu.TotalSeconds / count * 1e6:N1} s per million events");
+        report.Line($"  ledger {ledger} of {count}, conservation difference {difference}");
+        await CpuAsync(report, "ours", host, store, storeCpu, count);
         report.Figure("memory, most", memoryMax, "MiB", $"wanted ≤ 300; in the first half {memoryMiddle:N0}");
         await store.DisposeAsync();
         await servers.DropDatabaseAsync(database);
         return progress.Rate;
     }
 
-    static async Task<double> PeerAsync(Servers servers, string configuration, string topic, string table, int count)
+    static async Task<double> PeerAsync(Servers servers, Report report, string configuration, string topic, string table, int count)
     {
         var database = await servers.NewDatabaseAsync();
         await using var store = NpgsqlDataSource.Create(Servers.Keywords(database));
@@ -83,6 +85,7 @@ static class PostgresBenchmark
             ["POSTGRES"] = $"host={uri.Host} port={uri.Port} user={user[0]} password={user[1]} dbname={uri.AbsolutePath.TrimStart('/')} sslmode=disable",
         })!;
         var progress = new Progress();
+        var storeCpu = await StoreCpu.SecondsAsync(store);
         long done = 0;
         do
         {
@@ -100,6 +103,7 @@ static class PostgresBenchmark
         while (done < count && progress.Alive);
         if (done < count)
             Console.WriteLine($"  {configuration}: stopped at {done} of {count}; its last lines:\n{peer.LastLines}");
+        await CpuAsync(report, configuration, peer, store, storeCpu, count);
         await peer.DisposeAsync();
         await store.DisposeAsync();
         await servers.DropDatabaseAsync(database);
@@ -139,6 +143,13 @@ static class PostgresBenchmark
         await store.DisposeAsync();
         await servers.DropDatabaseAsync(database);
         return rate;
+    }
+
+    static async Task CpuAsync(Report report, string name, HostProcess process, NpgsqlDataSource store, double? storeBefore, int count)
+    {
+        var own = process.Cpu.TotalSeconds / count * 1e6;
+        if (await StoreCpu.SecondsAsync(store) - storeBefore is { } seconds)
+            report.Line($"  CPU a million events, {name}: process {own:N1} s + PostgreSQL {seconds / count * 1e6:N1} s = {own + (seconds / count * 1e6):N1} s");
     }
 
     static async Task<long> CountAsync(NpgsqlDataSource store, string sql)

@@ -24,7 +24,7 @@ public static class EventPoint
         else if (!context.BatchTool.IsEmpty)
         {
             lines.Raw(",tool="u8);
-            lines.Key(context.BatchTool.Span);
+            lines.Tag(context.BatchTool.Span);
         }
         Tag(lines, ",user_id="u8, parsed.UserId, body);
         lines.Raw(" count=1i,event_id=\""u8);
@@ -63,7 +63,7 @@ public static class EventPoint
         lines.Raw(name);
         Span<byte> scratch = stackalloc byte[JsonStrings.DecodedKeyBytesMax];
         JsonStrings.TryDecodeKey(token, body, scratch, out var text);
-        lines.Key(text);
+        lines.Tag(text);
     }
 
     /// <summary>Numbers as floats and booleans of the object's first level; texts only where their values are few. Nested values stay in PostgreSQL.</summary>
@@ -115,7 +115,7 @@ public static class EventPoint
         lines.Raw(ours ? ",data_"u8 : ","u8);
         if (name.IsEmpty)
             lines.Raw("_"u8);
-        lines.Key(name);
+        lines.FieldKey(name);
         lines.Raw("="u8);
     }
 

@@ -19,14 +19,22 @@ public sealed class LineProtocol
 
     public void Raw(ReadOnlySpan<byte> ascii) => _buffer.Write(ascii);
 
-    /// <summary>A tag value or key, or a field key: comma, equals sign and space are escaped; control characters become an underscore.</summary>
+    /// <summary>A tag value. InfluxDB takes a comma, an equals sign or a space as text if a backslash stands right before it, whatever stands before that.</summary>
+    public void Tag(ReadOnlySpan<byte> text) => Escaped(text, doublesBackslashes: false);
+
+    /// <summary>
+    /// A field key. Here InfluxDB reads backslashes in pairs, so that those before a comma, an equals sign or a space are doubled, and shown
+    /// doubled.
+    /// </summary>
+    public void FieldKey(ReadOnlySpan<byte> text) => Escaped(text, doublesBackslashes: true);
+
     /// <remarks>
-    /// A backslash is an ordinary character unless it stands before one of these or at the end, where no escape exists: such a run of
-    /// backslashes is doubled, and InfluxDB shows it doubled.
+    /// Neither can end in a backslash, which would hide the separator behind it; a space is put after it. Control characters become an
+    /// underscore.
     /// </remarks>
-    public void Key(ReadOnlySpan<byte> text)
+    void Escaped(ReadOnlySpan<byte> text, bool doublesBackslashes)
     {
-        var target = _buffer.GetSpan(text.Length * 2 + 1);
+        var target = _buffer.GetSpan(text.Length * 2 + 2);
         if (text.IndexOfAny(Special) < 0 && text.IndexOfAnyInRange((byte)0, (byte)0x1F) < 0)
         {
             text.CopyTo(target);
@@ -37,16 +45,23 @@ public sealed class LineProtocol
         foreach (var b in text)
         {
             if (b is (byte)',' or (byte)'=' or (byte)' ')
-            {
-                target.Slice(written, backslashes).Fill((byte)'\\');
-                written += backslashes;
-                target[written++] = (byte)'\\';
-            }
+                EscapeNext(target);
             backslashes = b == '\\' ? backslashes + 1 : 0;
             target[written++] = b < 0x20 ? (byte)'_' : b;
         }
-        target.Slice(written, backslashes).Fill((byte)'\\');
-        _buffer.Advance(written + backslashes);
+        if (backslashes > 0)
+        {
+            EscapeNext(target);
+            target[written++] = (byte)' ';
+        }
+        _buffer.Advance(written);
+
+        void EscapeNext(Span<byte> target)
+        {
+            var added = 1 + (doublesBackslashes ? backslashes : 0);
+            target.Slice(written, added).Fill((byte)'\\');
+            written += added;
+        }
     }
 
     static readonly SearchValues<byte> Special = SearchValues.Create(",= \\"u8);
