@@ -24,7 +24,7 @@ postgres_find() {
   [ "$version" -ge 15 ] || die "PostgreSQL 15 or later is needed; $bin is $version"
 }
 
-# initdb and the server refuse root. As root both run as the package's user, who cannot enter every clone (/root is
+# initdb and the server refuse root. As root both run as the package's user, who cannot enter every clone (a home is
 # closed): the data then lies under /var/tmp, in a folder named after this environment.
 postgres_folder() {
   if is_root; then echo "/var/tmp/pipeline-$(printf %s "$STATE" | sha256sum | cut -c1-16)"; else echo "$STATE/data/postgres"; fi
