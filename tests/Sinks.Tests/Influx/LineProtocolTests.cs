@@ -14,12 +14,21 @@ public sealed class LineProtocolTests
     [InlineData("a=b", @"a\=b")]
     [InlineData("a\"b", "a\"b")]
     [InlineData(@"a\b", @"a\b")]
-    [InlineData(@"a\", @"a\\")]
-    [InlineData(@"a\,b", @"a\\\,b")]
+    [InlineData(@"a\", @"a\\ ")]
+    [InlineData(@"a\\", @"a\\\ ")]
+    [InlineData(@"a\,b", @"a\\,b")]
     [InlineData("a\nb\0c\u001f", "a_b_c_")]
     [InlineData("é漢😀", "é漢😀")]
     [InlineData("", "")]
-    public void Escapes_a_key(string text, string written) => Assert.Equal(written, Write(l => l.Key(Encoding.UTF8.GetBytes(text))));
+    public void Escapes_a_tag(string text, string written) => Assert.Equal(written, Write(l => l.Tag(Encoding.UTF8.GetBytes(text))));
+
+    [Theory]
+    [InlineData("plain", "plain")]
+    [InlineData("a b,c=d", @"a\ b\,c\=d")]
+    [InlineData(@"a\b", @"a\b")]
+    [InlineData(@"a\", @"a\\\ ")]
+    [InlineData(@"a\,b", @"a\\\,b")]
+    public void Escapes_a_field_key(string text, string written) => Assert.Equal(written, Write(l => l.FieldKey(Encoding.UTF8.GetBytes(text))));
 
     [Theory]
     [InlineData("plain", "\"plain\"")]

@@ -3,9 +3,10 @@ using System.Text;
 namespace Pipeline.Sinks.Tests.Influx;
 
 /// <summary>
-/// A second, independent reading of line protocol, by its documentation: measurement, tags, fields with their raw values, timestamp.
-/// A backslash and the character behind it are one pair: before a comma, an equals sign or a space in tags and field keys, before a quote or a
-/// backslash in texts it means that character; before any other, both are kept.
+/// A second, independent reading of line protocol, as InfluxDB does it: measurement, tags, fields with their raw values, timestamp.
+/// In tags a comma, an equals sign or a space right behind a backslash is text. In field keys and texts a backslash and the character behind it
+/// are one pair: before a comma, an equals sign or a space, or in texts a quote or a backslash, it means that character; before any other, both
+/// are kept.
 /// </summary>
 sealed class ParsedLine
 {
@@ -30,12 +31,12 @@ sealed class ParsedLine
 
     void Read()
     {
-        Measurement = Key(", ");
+        Measurement = Tag(", ");
         while (Take(','))
         {
-            var name = Key("=");
+            var name = Tag("=");
             Expect('=');
-            Tags.Add(name, Key(", "));
+            Tags.Add(name, Tag(", "));
         }
         Expect(' ');
         do
@@ -48,6 +49,20 @@ sealed class ParsedLine
         Expect(' ');
         Timestamp = _line[_at..];
         Assert.Matches(@"^-?\d+$", Timestamp);
+    }
+
+    string Tag(string ends)
+    {
+        var text = new StringBuilder();
+        for (; _at < _line.Length && !ends.Contains(_line[_at], StringComparison.Ordinal); _at++)
+        {
+            Assert.NotEqual('\n', _line[_at]);
+            if (_line[_at] == '\\' && _at + 1 < _line.Length && ",= ".Contains(_line[_at + 1], StringComparison.Ordinal))
+                _at++;
+            text.Append(_line[_at]);
+        }
+        Assert.NotEqual(0, text.Length);
+        return text.ToString();
     }
 
     string Key(string ends)
