@@ -17,7 +17,7 @@ public sealed record RawEvent(
         var root = json.RootElement;
         var fields = root.GetProperty("data");
         return new RawEvent(
-            Text(root, "event_id"), Text(root, "event_type")!, DateTime.Parse(Text(root, "timestamp")!, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal),
+            Text(root, "event_id"), Text(root, "event_type")!, Time(Text(root, "timestamp")!),
             Text(root, "user_id")!, Text(root, "project_id")!, Text(root, "tool"), Text(fields, "annotationType"),
             fields.TryGetProperty("duration", out var duration) && duration.ValueKind == JsonValueKind.Number ? duration.GetDecimal() : null,
             fields.TryGetProperty("success", out var success) && success.ValueKind == JsonValueKind.True, bytes);
@@ -26,6 +26,13 @@ public sealed record RawEvent(
     public static RawEvent Read(string json) => Read(Encoding.UTF8.GetBytes(json));
 
     public byte[] Key => Encoding.UTF8.GetBytes(UserId);
+
+    /// <summary>Cut to microseconds, which is what the stores keep.</summary>
+    static DateTime Time(string text)
+    {
+        var time = DateTime.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal);
+        return time.AddTicks(-(time.Ticks % TimeSpan.TicksPerMicrosecond));
+    }
 
     static string? Text(JsonElement parent, string name) => parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 }
