@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Pipeline.Processors.Consuming;
 using Pipeline.Sinks.Health;
+using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Prometheus;
 
 namespace Pipeline.Processors.Health;
@@ -13,21 +14,21 @@ static class HealthEndpoints
         Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 
-    /// <summary>live = the process answers; ready = its dependencies answer; health = each dependency and each assigned partition.</summary>
+    /// <summary>live = the process answers; ready = its dependencies answer and the schema is this version's; health = each dependency and each assigned partition.</summary>
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
         app.MapGet("health/live", () => TypedResults.Ok(new { status = "live" }));
-        app.MapGet("health/ready", (DependencyWatch watch, IHostApplicationLifetime lifetime) =>
+        app.MapGet("health/ready", (DependencyWatch watch, SchemaAtStart schema, IHostApplicationLifetime lifetime) =>
         {
-            var ready = IsReady(watch, lifetime);
+            var ready = IsReady(watch, schema, lifetime);
             return TypedResults.Json(new { status = ready ? "ready" : "not_ready" }, Json, statusCode: ready ? 200 : 503);
         });
-        app.MapGet("health", (DependencyWatch watch, IHostApplicationLifetime lifetime, IEnumerable<IHostedService> hosted) =>
+        app.MapGet("health", (DependencyWatch watch, SchemaAtStart schema, IHostApplicationLifetime lifetime, IEnumerable<IHostedService> hosted) =>
         {
             var roads = hosted.OfType<RoadHost>().ToDictionary(r => r.Name, r => r.Workers.OrderBy(w => w.Partition.Topic, StringComparer.Ordinal)
                 .ThenBy(w => w.Partition.Partition.Value).Select(PartitionHealth.Of).ToList());
             var stopped = roads.Values.SelectMany(p => p).Any(p => p.State == PartitionState.Stopped);
-            var well = IsReady(watch, lifetime) && !stopped;
+            var well = IsReady(watch, schema, lifetime) && !stopped;
             return TypedResults.Json(new
             {
                 status = well ? "healthy" : "unhealthy",
@@ -38,8 +39,8 @@ static class HealthEndpoints
         app.MapGet("metrics", (PrometheusText metrics) => TypedResults.Text(metrics.Scrape(), PrometheusText.ContentType));
     }
 
-    static bool IsReady(DependencyWatch watch, IHostApplicationLifetime lifetime) =>
-        !lifetime.ApplicationStopping.IsCancellationRequested && watch.Dependencies.All(d => d.State is { Healthy: true });
+    static bool IsReady(DependencyWatch watch, SchemaAtStart schema, IHostApplicationLifetime lifetime) =>
+        !lifetime.ApplicationStopping.IsCancellationRequested && schema.Ready.IsCompleted && watch.Dependencies.All(d => d.State is { Healthy: true });
 
     sealed record PartitionHealth(string Topic, int Partition, PartitionState State, long NextOffset, int Queued, string? LastError)
     {
