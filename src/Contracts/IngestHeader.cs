@@ -41,7 +41,7 @@ public sealed record IngestHeader(long ReceivedAtMs, string Tenant, string? Batc
 
         public bool TryParse(ReadOnlySpan<byte> value, out IngestHeader? header)
         {
-            if (_last is not null && value.Length > _before.Length + _after.Length && value.StartsWith(_before) && value.EndsWith(_after)
+            if (_last is not null && value.Length > _before.Length + _after.Length && value.StartsWith(_before) && value.EndsWith(_after) && value[_before.Length] != '+'
                 && Utf8Parser.TryParse(value[_before.Length..^_after.Length], out int position, out var used) && used == value.Length - _before.Length - _after.Length && position >= 0)
             {
                 header = _last with { Position = position };
