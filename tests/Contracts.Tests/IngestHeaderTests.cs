@@ -82,6 +82,20 @@ public sealed class IngestHeaderTests
     [InlineData("1;1;t;%ff;0;;;")]
     public void What_this_version_did_not_write_is_refused(string text) => Assert.Null(Read(text));
 
+    /// <summary>It remembers the header before; what it says must not depend on that.</summary>
+    [Fact]
+    public void A_parser_that_remembers_says_what_one_that_does_not_says()
+    {
+        var random = Seeds.Next();
+        var parser = new IngestHeader.Parser();
+        string[] before = ["1;1;t;b", "1;1;t;", "1;2;t;b", "1;1;%zz;b", "2;1;t;b"], positions = ["0", "7", "999", "", "-1", "+1", " 1", "x", "1;2", "2147483648", "007"], after = [";;", "5;t;v", "x;;", ";%00;"];
+        for (var round = 0; round < 20_000; round++)
+        {
+            var bytes = Encoding.ASCII.GetBytes($"{before[random.Next(before.Length)]};{positions[random.Next(positions.Length)]};{after[random.Next(after.Length)]}");
+            Assert.Equal((Encoding.ASCII.GetString(bytes), Read(bytes)), (Encoding.ASCII.GetString(bytes), parser.TryParse(bytes, out var header) ? header : null));
+        }
+    }
+
     [Fact]
     public void Texts_are_bounded()
     {
