@@ -57,9 +57,10 @@ static class ProcessorsHost
         settings.Pooling = false;
         var kafka = Options<KafkaOptions>(p);
         var owner = $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid():N}";
-        return new EventsPostgresRoad(kafka, p.GetRequiredService<TopicLogs>(), NpgsqlDataSource.Create(settings),
-            topic => new LogOwnership(new OwnershipRules(owner, kafka.AcceptNewLogs, topic.Tenant)),
-            p.GetRequiredService<ProcessorMetrics>(), TimeProvider.System, ArmedPoints.FromEnvironment());
+        var (sessions, armed) = (NpgsqlDataSource.Create(settings), ArmedPoints.FromEnvironment());
+        return new EventsPostgresRoad(kafka, p.GetRequiredService<TopicLogs>(),
+            topic => new EventWriter(sessions, new LogOwnership(new OwnershipRules(owner, kafka.AcceptNewLogs, topic.Tenant)), armed),
+            p.GetRequiredService<ProcessorMetrics>(), TimeProvider.System);
     }, p => p.GetRequiredService<SchemaAtStart>().Ready);
 
     static void AddEventsInflux(IServiceCollection services)
@@ -67,14 +68,14 @@ static class ProcessorsHost
         services.AddArea<InfluxOptions>(InfluxOptions.Section);
         services.AddSingleton(p => new InfluxWriter(Options<InfluxOptions>(p)));
         services.AddSingleton<DeadLetterWriter>();
+        services.AddSingleton<PointWriter>();
         services.AddSingleton(p => new Dependency("influxdb", TimeProvider.System, p.GetRequiredService<InfluxWriter>().PingAsync));
-        AddRoad(services, (p, host) => new EventsInfluxRoad(Options<KafkaOptions>(p), p.GetRequiredService<TopicLogs>(), p.GetRequiredService<InfluxWriter>(),
-            p.GetRequiredService<DeadLetterWriter>(), host.CommittedAsync, p.GetRequiredService<ProcessorMetrics>(), TimeProvider.System), _ => Task.CompletedTask);
+        AddRoad(services, (p, host) => new EventsInfluxRoad(Options<KafkaOptions>(p), p.GetRequiredService<TopicLogs>(), p.GetRequiredService<PointWriter>(), host.CommittedAsync, TimeProvider.System), _ => Task.CompletedTask);
     }
 
     static void AddRoad(IServiceCollection services, Func<IServiceProvider, RoadHost, IRoad> newRoad, Func<IServiceProvider, Task> ready) =>
         services.AddSingleton<IHostedService>(p => new RoadHost(host => newRoad(p, host), ready(p), p.GetRequiredService<IOptions<KafkaOptions>>(),
-            p.GetRequiredService<IOptions<ProcessorsOptions>>(), p.GetRequiredService<ProcessorMetrics>(), p.GetRequiredService<RoadServices>()));
+            p.GetRequiredService<IOptions<ProcessorsOptions>>(), p.GetRequiredService<RoadServices>()));
 
     static void AddHealth(IServiceCollection services)
     {

@@ -5,7 +5,7 @@ namespace Pipeline.Processors.Consuming;
 
 /// <summary>Runs one road for the life of the process: its poll thread, its workers, and their end in order.</summary>
 sealed class RoadHost(
-    Func<RoadHost, IRoad> newRoad, Task ready, IOptions<KafkaOptions> kafka, IOptions<ProcessorsOptions> options, ProcessorMetrics metrics, RoadServices services) : BackgroundService
+    Func<RoadHost, IRoad> newRoad, Task ready, IOptions<KafkaOptions> kafka, IOptions<ProcessorsOptions> options, RoadServices services) : BackgroundService
 {
     readonly CancellationTokenSource _abort = new();
     RecordPoller? _poller;
@@ -23,7 +23,7 @@ sealed class RoadHost(
         Name = road.Name;
         await ready.WaitAsync(stoppingToken);
         await services.Topics.EnsureAsync();
-        var settings = new WorkerSettings(road.Name, options.Value, new SemaphoreSlim(options.Value.ConcurrentBatchesMax), services.Clock, metrics, services.Log, _abort.Token, Fail);
+        var settings = new WorkerSettings(road.Name, options.Value, new SemaphoreSlim(options.Value.ConcurrentBatchesMax), services.Clock, services.Metrics, services.Log, _abort.Token, Fail);
         using var poller = new RecordPoller(road, kafka.Value.Consumer(road.Name), (p, owner) => new PartitionWorker(p, road.Open(p), owner, settings), services.Log);
         _poller = poller;
         services.Log.Consuming(road.Name, string.Join(", ", road.TopicNames));
@@ -59,4 +59,4 @@ sealed class RoadHost(
 }
 
 /// <summary>What every road needs of its host.</summary>
-sealed record RoadServices(TopicSetup Topics, TimeProvider Clock, ILogger<RoadHost> Log, IHostApplicationLifetime Lifetime);
+sealed record RoadServices(TopicSetup Topics, ProcessorMetrics Metrics, TimeProvider Clock, ILogger<RoadHost> Log, IHostApplicationLifetime Lifetime);

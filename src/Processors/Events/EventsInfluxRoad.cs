@@ -11,14 +11,14 @@ namespace Pipeline.Processors.Events;
 /// Writes each valid event as a point, at least once; a point written again overwrites itself. Offsets live in Kafka. Invalid events are
 /// skipped and counted here, because events-postgres dead-letters them.
 /// </summary>
-sealed class EventsInfluxRoad(KafkaOptions kafka, TopicLogs logs, InfluxWriter influx, DeadLetterWriter letters, Func<TopicPartition, CancellationToken, Task<long?>> committed, ProcessorMetrics metrics, TimeProvider clock) : IRoad
+sealed class EventsInfluxRoad(KafkaOptions kafka, TopicLogs logs, PointWriter points, Func<TopicPartition, CancellationToken, Task<long?>> committed, TimeProvider clock) : IRoad
 {
     public string Name => Roles.EventsInflux;
 
     public IReadOnlyList<string> TopicNames { get; } = [.. kafka.Events.Select(t => t.Name)];
 
     public IPartitionRoad Open(TopicPartition partition) =>
-        new InfluxPartition(this, partition, kafka.Events.First(t => t.Name == partition.Topic), clock);
+        new InfluxPartition(this, points, partition, kafka.Events.First(t => t.Name == partition.Topic), clock);
 
     /// <summary>Where the group stopped; the log's start where it never was, or where that offset is no longer in the log, which loses points only that no log holds.</summary>
     internal async Task<(string TopicId, long Offset)> PositionAsync(TopicPartition partition, CancellationToken stop)
@@ -28,26 +28,32 @@ sealed class EventsInfluxRoad(KafkaOptions kafka, TopicLogs logs, InfluxWriter i
         var stored = await committed(partition, stop);
         return (topicId, stored is { } offset && offset >= extent.Start && offset <= extent.End ? offset : extent.Start);
     }
+}
+
+/// <summary>Stores the points of batches, and apart from them those that InfluxDB refuses.</summary>
+sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, ProcessorMetrics metrics)
+{
+    const string Road = Roles.EventsInflux;
 
     /// <summary>
     /// Stores the lines from first to last. InfluxDB refuses a batch for one bad line and may have kept the others, so a refused stretch is
     /// halved until the bad line is alone; sending the others twice changes nothing.
     /// </summary>
-    internal async Task WriteAsync(LogPlace log, PointBatch points, int first, int last, CancellationToken stop)
+    public async Task WriteAsync(LogPlace log, PointBatch points, int first, int last, CancellationToken stop)
     {
         if (first == last)
             return;
         try
         {
             await influx.WriteAsync(points.Lines(first, last), stop);
-            metrics.Points(Name, last - first);
+            metrics.Points(Road, last - first);
         }
         catch (InfluxRefusedException e)
         {
             if (last - first == 1)
             {
                 await letters.WriteAsync(log, [points.Letter(first, e.Message)], stop);
-                metrics.Refused(Name);
+                metrics.Refused(Road);
                 return;
             }
             var middle = first + ((last - first) / 2);
@@ -56,11 +62,11 @@ sealed class EventsInfluxRoad(KafkaOptions kafka, TopicLogs logs, InfluxWriter i
         }
     }
 
-    internal void Skipped(EventFault fault) => metrics.Skipped(Name, fault);
+    public void Skipped(EventFault fault) => metrics.Skipped(Road, fault);
 }
 
 /// <summary>One partition on its way to InfluxDB.</summary>
-sealed class InfluxPartition(EventsInfluxRoad road, TopicPartition partition, TopicOptions topic, TimeProvider clock) : IPartitionRoad
+sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPartition partition, TopicOptions topic, TimeProvider clock) : IPartitionRoad
 {
     LogPlace? _log;
     EventRecord? _record;
@@ -81,11 +87,11 @@ sealed class InfluxPartition(EventsInfluxRoad road, TopicPartition partition, To
         {
             var fault = _record!.Read(record);
             if (fault.Exists)
-                road.Skipped(fault);
+                writer.Skipped(fault);
             else
                 _points.Add(record, _record);
         }
-        await road.WriteAsync(_log!, _points, 0, _points.Count, stop);
+        await writer.WriteAsync(_log!, _points, 0, _points.Count, stop);
     }
 
     public Task ReleaseAsync(CancellationToken stop) => Task.CompletedTask;

@@ -8,7 +8,7 @@ using Pipeline.Sinks.Postgres.Events;
 namespace Pipeline.Processors.Events;
 
 /// <summary>The road that the promise is about: every offset of the events topics becomes a row, a duplicate or a dead letter, once.</summary>
-sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, NpgsqlDataSource sessions, Func<TopicOptions, LogOwnership> ownership, ProcessorMetrics metrics, TimeProvider clock, Action<ArmedPoint>? armed) : IRoad
+sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, Func<TopicOptions, EventWriter> newWriter, ProcessorMetrics metrics, TimeProvider clock) : IRoad
 {
     public string Name => Roles.EventsPostgres;
 
@@ -18,7 +18,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, NpgsqlDataSo
 
     sealed class Partition(EventsPostgresRoad road, TopicPartition partition, TopicOptions topic) : IPartitionRoad
     {
-        readonly EventWriter _writer = new(road._sessions, road._ownership(topic), road._armed);
+        readonly EventWriter _writer = road._newWriter(topic);
         PostgresBatchBuilder? _builder;
         LogPlace? _log;
 
@@ -92,9 +92,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, NpgsqlDataSo
     }
 
     readonly TopicLogs _logs = logs;
-    readonly NpgsqlDataSource _sessions = sessions;
-    readonly Func<TopicOptions, LogOwnership> _ownership = ownership;
+    readonly Func<TopicOptions, EventWriter> _newWriter = newWriter;
     readonly ProcessorMetrics _metrics = metrics;
     readonly TimeProvider _clock = clock;
-    readonly Action<ArmedPoint>? _armed = armed;
 }

@@ -13,7 +13,7 @@ static class EventStatements
     public const string SetUpSession = """
         SET idle_in_transaction_session_timeout = '5s'; SET client_min_messages = warning;
         CREATE TEMPORARY TABLE batch_ids (
-            event_id uuid NOT NULL, "offset" bigint NOT NULL, logged_at timestamptz NOT NULL, tenant text COLLATE "C" NOT NULL, digest bytea NOT NULL
+            event_id uuid NOT NULL, "offset" bigint NOT NULL, logged_at timestamptz NOT NULL, log_id int NOT NULL, tenant text COLLATE "C" NOT NULL, digest bytea NOT NULL
         ) ON COMMIT DELETE ROWS;
         CREATE TEMPORARY TABLE batch_activity (
             bucket timestamptz NOT NULL, first_at timestamptz NOT NULL, last_at timestamptz NOT NULL, events bigint NOT NULL, succeeded bigint NOT NULL,
@@ -23,48 +23,12 @@ static class EventStatements
         ) ON COMMIT DELETE ROWS
         """;
 
-    const string CopyIds = "COPY pg_temp.batch_ids (event_id, \"offset\", logged_at, tenant, digest) FROM STDIN (FORMAT binary)";
-
     const string CopyRows = """
         COPY events ("offset", logged_at, occurred_at, received_at, event_id, log_id, event_type, tenant, user_id, project_id, tool, header, value)
         FROM STDIN (FORMAT binary)
         """;
 
-    const string InsertIds = """
-        INSERT INTO event_ledger (event_id, "offset", logged_at, log_id, tenant, digest)
-        SELECT event_id, "offset", logged_at, $1, tenant, digest FROM pg_temp.batch_ids ORDER BY event_id, tenant
-        ON CONFLICT DO NOTHING
-        """;
-
-    const string Known = """
-        SELECT b."offset", l.digest, l.log_id, l."offset", l.logged_at FROM pg_temp.batch_ids b JOIN event_ledger l USING (tenant, event_id)
-        WHERE NOT (l.log_id = $1 AND l."offset" = b."offset")
-        """;
-
-    const string StoredValues = """
-        SELECT e.log_id, e."offset", e.value FROM unnest($1::int[], $2::bigint[], $3::timestamptz[]) AS k (log_id, "offset", logged_at)
-        JOIN events e ON e.log_id = k.log_id AND e."offset" = k."offset" AND e.logged_at = k.logged_at
-        """;
-
     public static DateTime Time(long unixUs) => DateTime.UnixEpoch.AddTicks(unixUs * 10);
-
-    public static async Task CopyIdsAsync(NpgsqlConnection session, CopyBuffer buffer, List<EventRow> rows, CancellationToken stop)
-    {
-        if (rows.Count == 0)
-            return;
-        await buffer.StartAsync(session, CopyIds, stop);
-        foreach (var row in rows)
-        {
-            buffer.Row(5);
-            buffer.Uuid(row.EventId);
-            buffer.BigInt(row.Offset);
-            buffer.Time(row.LoggedAtUs);
-            buffer.Text(row.Tenant);
-            buffer.Bytea(row.Digest);
-            await buffer.EndRowAsync(stop);
-        }
-        await buffer.CompleteAsync(stop);
-    }
 
     public static async Task CopyRowsAsync(NpgsqlConnection session, CopyBuffer buffer, Fence fence, List<EventRow> rows, Action? halfway, CancellationToken stop)
     {
@@ -98,42 +62,11 @@ static class EventStatements
         await buffer.CompleteAsync(stop);
     }
 
-    /// <returns>How many ids were new.</returns>
-    public static async Task<int> AdvanceAndInsertIdsAsync(NpgsqlConnection session, Fence fence, EventBatch batch, int expected, CancellationToken stop)
+    /// <summary>The fence: raises under an old epoch or offset.</summary>
+    public static async Task AdvanceAsync(NpgsqlConnection session, Fence fence, long next, CancellationToken stop)
     {
-        await using var commands = new NpgsqlBatch(session);
-        commands.BatchCommands.Add(Command("SELECT advance($1, $2, $3, $4)", fence.LogId, fence.Epoch, fence.NextOffset, batch.Next));
-        if (expected > 0)
-            commands.BatchCommands.Add(Command(InsertIds, fence.LogId));
-        await using var reader = await commands.ExecuteReaderAsync(stop);
-        // The first result is the fence's; an exception of either statement surfaces on the way.
-        await reader.NextResultAsync(stop);
-        return expected > 0 ? (int)commands.BatchCommands[1].Rows : 0;
-    }
-
-    public static async Task CompareKnownAsync(NpgsqlConnection session, Fence fence, Duplicates duplicates, CancellationToken stop)
-    {
-        var byOffset = duplicates.Firsts.ToDictionary(r => r.Offset);
-        await using (var commands = new NpgsqlBatch(session) { BatchCommands = { Command(Known, fence.LogId) } })
-        await using (var reader = await commands.ExecuteReaderAsync(stop))
-            while (await reader.ReadAsync(stop))
-                duplicates.MarkKnown(byOffset[reader.GetInt64(0)],
-                    new KnownEvent(reader.GetFieldValue<byte[]>(1), reader.GetInt32(2), reader.GetInt64(3), reader.GetDateTime(4)));
-
-        var undecided = duplicates.Undecided().ToDictionary(k => (k.LogId, k.Offset));
-        if (undecided.Count == 0)
-            return;
-        await using var values = new NpgsqlBatch(session)
-        {
-            BatchCommands =
-            {
-                Command(StoredValues, undecided.Values.Select(k => k.LogId).ToArray(), undecided.Values.Select(k => k.Offset).ToArray(),
-                    undecided.Values.Select(k => k.LoggedAt).ToArray()),
-            },
-        };
-        await using var found = await values.ExecuteReaderAsync(stop);
-        while (await found.ReadAsync(stop))
-            undecided[(found.GetInt32(0), found.GetInt64(1))].Value = found.GetFieldValue<byte[]>(2);
+        await using var commands = new NpgsqlBatch(session) { BatchCommands = { Command("SELECT advance($1, $2, $3, $4)", fence.LogId, fence.Epoch, fence.NextOffset, next) } };
+        await commands.ExecuteNonQueryAsync(stop);
     }
 
     /// <summary>What is left of the batch: aggregates, letters and outcomes.</summary>

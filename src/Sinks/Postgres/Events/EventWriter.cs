@@ -3,7 +3,7 @@ using Npgsql;
 namespace Pipeline.Sinks.Postgres.Events;
 
 /// <summary>Places in a batch where a fault test can end or stop the process.</summary>
-public enum ArmedPoint { InsideCopy, AfterCopy, BeforeCommit, AfterCommit }
+public enum ArmedPoint { AfterLedger, InsideCopy, BeforeCommit, AfterCommit }
 
 /// <summary>
 /// Writes one log's events through one session that owns it. A batch is one transaction: rows, ledger, aggregates, dead letters, outcomes
@@ -13,6 +13,7 @@ public sealed class EventWriter(NpgsqlDataSource sessions, LogOwnership ownershi
 {
     readonly HashSet<long> _weeks = [];
     readonly CopyBuffer _buffer = new();
+    readonly EventLedger _ledger = new();
     NpgsqlConnection? _session;
     Fence? _fence;
 
@@ -47,23 +48,21 @@ public sealed class EventWriter(NpgsqlDataSource sessions, LogOwnership ownershi
         await EnsureWeeksAsync(session, batch, stop);
 
         await using var transaction = await session.BeginTransactionAsync(stop);
-        // 1. The ids go to a table of this session alone, before any lock that others wait for is held.
-        await EventStatements.CopyIdsAsync(session, _buffer, duplicates.Firsts, stop);
-        armed?.Invoke(ArmedPoint.AfterCopy);
-        // 2. The fence raises under an old epoch or offset. 3. The ledger takes the ids that are new.
+        // 1. The fence raises under an old epoch or offset. From here on the log's row is locked, so that another owner waits or ends this session.
         // A crash up to the commit loses the transaction and nothing else: the next owner reads the same offsets again.
-        var fresh = await EventStatements.AdvanceAndInsertIdsAsync(session, fence, batch, duplicates.Firsts.Count, stop);
-        // 4. Ids already known: only now, a statement later, is the row visible that the insert waited for.
-        if (fresh < duplicates.Firsts.Count)
-            await EventStatements.CompareKnownAsync(session, fence, duplicates, stop);
+        await EventStatements.AdvanceAsync(session, fence, batch.Next, stop);
+        // 2. The ledger takes the ids that are new and tells those that were known.
+        await _ledger.EnterAsync(transaction, _buffer, fence, duplicates, stop);
+        armed?.Invoke(ArmedPoint.AfterLedger);
+        // 3. Ids alike, contents alike? Within a batch, too.
         var (stored, repeated, conflicting) = duplicates.Resolve();
-        // 5. Rows of new ids only, straight into their table: a detour over a temporary one costs every byte twice (docs/decisions).
+        // 4. Rows of new ids only, straight into their table: a detour over a temporary one costs every byte twice (docs/decisions).
         await EventStatements.CopyRowsAsync(session, _buffer, fence, stored, armed is null ? null : () => armed(ArmedPoint.InsideCopy), stop);
-        // 6. Aggregates of new ids only, dead letters, outcomes.
+        // 5. Aggregates of new ids only, dead letters, outcomes.
         await ActivityStatement.CopyAsync(session, _buffer, fence, stored, stop);
         await EventStatements.UpsertAsync(session, fence, batch, stored, repeated, conflicting, stop);
         armed?.Invoke(ArmedPoint.BeforeCommit);
-        // 7. A connection lost here leaves the outcome open; the offsets row decides when the log is acquired again.
+        // 6. A connection lost here leaves the outcome open; the offsets row decides when the log is acquired again.
         await CommitAsync(transaction, stop);
         armed?.Invoke(ArmedPoint.AfterCommit);
         fence.NextOffset = batch.Next;

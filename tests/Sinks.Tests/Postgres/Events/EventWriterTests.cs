@@ -154,7 +154,7 @@ public sealed class EventWriterTests
     public async Task A_connection_lost_before_the_commit_stores_nothing_and_after_it_everything()
     {
         await using var store = await Store.MigratedAsync();
-        foreach (var (point, stored) in ((ArmedPoint, bool)[])[(ArmedPoint.AfterCopy, false), (ArmedPoint.BeforeCommit, false), (ArmedPoint.AfterCommit, true)])
+        foreach (var (point, stored) in ((ArmedPoint, bool)[])[(ArmedPoint.AfterLedger, false), (ArmedPoint.BeforeCommit, false), (ArmedPoint.AfterCommit, true)])
         {
             var cut = true;
             var writer = await store.OwnerAsync(armed: p => { if (p == point && cut) { cut = false; store.Database.CutSessionsAsync().Wait(Stop); } });
