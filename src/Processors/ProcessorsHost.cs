@@ -11,6 +11,7 @@ using Pipeline.Sinks.Health;
 using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Influx;
 using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Postgres.Events;
 using Pipeline.Sinks.Prometheus;
 
 namespace Pipeline.Processors;
