@@ -58,7 +58,7 @@ public sealed class ConfigurationTests
         settings[key] = value;
         var (exit, output) = await RunAsync(settings, "--validate");
         Assert.Equal(1, exit);
-        Assert.Contains(key.Split("__")[^1], output, StringComparison.Ordinal);
+        Assert.Contains(key.Split("__")[1], output, StringComparison.Ordinal);
     }
 
     [Fact]

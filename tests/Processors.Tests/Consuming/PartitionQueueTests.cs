@@ -184,7 +184,7 @@ public sealed class PartitionQueueTests
     [Fact]
     public async Task One_that_adds_and_one_that_takes_lose_and_double_nothing()
     {
-        var queue = new PartitionQueue(100, long.MaxValue, TimeProvider.System);
+        var queue = new PartitionQueue(2000, long.MaxValue, TimeProvider.System);
         queue.Restart(0);
         const int count = 20_000;
         var adding = Task.Run(async () =>
@@ -196,8 +196,8 @@ public sealed class PartitionQueueTests
         long next = 0, taken = 0;
         while (next < count)
         {
-            await queue.FilledAsync(37, long.MaxValue, TimeSpan.FromMilliseconds(1), Stop);
-            var batch = queue.Take(37, long.MaxValue);
+            await queue.FilledAsync(370, long.MaxValue, TimeSpan.FromMilliseconds(1), Stop);
+            var batch = queue.Take(370, long.MaxValue);
             Assert.Equal(next, batch.From);
             Assert.False(batch.HasGaps);
             taken += batch.Records.Count;
