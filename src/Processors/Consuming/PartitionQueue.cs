@@ -55,7 +55,7 @@ sealed class PartitionQueue(int recordsMax, long bytesMax, TimeProvider clock)
             {
                 _end = Math.Max(_end, record.Offset);
             }
-            else if (record.Offset >= _position)
+            else if (record.Offset >= _end)
             {
                 _records.Enqueue(record);
                 _bytes += Size(record);

@@ -108,6 +108,12 @@ sealed class RecordPoller : IDisposable
         }
         catch (ConsumeException e) when (!e.Error.IsFatal)
         {
+            if (e.ConsumerRecord?.TopicPartition is { } unasked && _workers.TryGetValue(unasked, out var waiting) && !waiting.Started)
+            {
+                // What the group committed last is nothing or no longer in the log; the worker brings the offset that counts.
+                waiting.Unreadable = true;
+                return;
+            }
             _log.ConsumeError(_road.Name, e.ConsumerRecord?.TopicPartition?.ToString() ?? "-", e.Error.Code.ToString(), e.Error.Reason);
             // The offset is outside the log, or the partition cannot be read: acquiring it again finds out which and says so.
             if (e.ConsumerRecord?.TopicPartition is { } partition && _workers.TryGetValue(partition, out var worker))
@@ -119,7 +125,8 @@ sealed class RecordPoller : IDisposable
     {
         var worker = _newWorker(partition, this);
         _workers[partition] = worker;
-        // Nothing is read before the log is acquired: the partition waits at its end, paused after this callback.
+        // Nothing is read before the log is acquired: the partition waits, paused after this callback. It waits where the group stopped and not
+        // at a logical offset: when the answer to such a query comes after a seek, librdkafka asks once more and jumps there, over unread records.
         _unpaused.Add(partition);
         _commands.Enqueue(() =>
         {
@@ -127,7 +134,7 @@ sealed class RecordPoller : IDisposable
                 _consumer.Pause([partition]);
         });
         worker.Begin();
-        return new TopicPartitionOffset(partition, Offset.End);
+        return new TopicPartitionOffset(partition, Offset.Unset);
     }
 
     void TryStart(PartitionWorker worker, long offset)
@@ -152,8 +159,9 @@ sealed class RecordPoller : IDisposable
         worker.Unreadable = false;
         worker.Queue.Restart(offset);
         worker.Started = true;
-        _unpaused.Add(worker.Partition);
-        _consumer.Resume([worker.Partition]);
+        // Never a partition that runs: resuming it makes the client forget what it has fetched and start again from its last seek.
+        if (_unpaused.Add(worker.Partition))
+            _consumer.Resume([worker.Partition]);
     }
 
     /// <summary>After an offset outside the log the client's fetcher of the partition has ended; it refuses to seek, so it is made anew.</summary>

@@ -22,7 +22,7 @@ sealed class RoadHost(
         var road = newRoad(this);
         Name = road.Name;
         await ready.WaitAsync(stoppingToken);
-        await services.Topics.EnsureAsync();
+        await services.Topics.EnsureAsync(stoppingToken);
         var settings = new WorkerSettings(road.Name, options.Value, new SemaphoreSlim(options.Value.ConcurrentBatchesMax), services.Clock, services.Metrics, services.Log, _abort.Token, Fail);
         using var poller = new RecordPoller(road, kafka.Value.Consumer(road.Name), (p, owner) => new PartitionWorker(p, road.Open(p), owner, settings), services.Log);
         _poller = poller;

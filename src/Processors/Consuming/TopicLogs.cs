@@ -36,6 +36,8 @@ public sealed class TopicLogs(IAdminClient admin, TimeProvider clock)
 
     async Task<string> AfterAsync(Task<string> running, string topic)
     {
+        // Never within the caller's lock, even if what is under way has ended by now.
+        await Task.Yield();
         await running.ContinueWith(_ => { }, TaskScheduler.Default);
         Task<string> asked;
         lock (_sync)

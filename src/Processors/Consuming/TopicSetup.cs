@@ -3,32 +3,82 @@ using Confluent.Kafka.Admin;
 
 namespace Pipeline.Processors.Consuming;
 
-/// <summary>Makes the consumed topics where they are missing. Log-append time, because the ledger's memory is counted in the broker's time.</summary>
-public sealed class TopicSetup(IAdminClient admin, KafkaOptions options, ILogger<TopicSetup> log)
+/// <summary>
+/// Makes the consumed topics where they are missing. Log-append time, because the ledger's memory is counted in the broker's time; three
+/// replicas of which two must have a record where there are three brokers, because "accepted" is to survive the loss of one.
+/// </summary>
+public sealed class TopicSetup(IAdminClient admin, KafkaOptions options, TimeProvider clock, ILogger<TopicSetup> log)
 {
-    public async Task EnsureAsync()
+    const string TimestampType = "message.timestamp.type", LogAppendTime = "LogAppendTime", MinInSync = "min.insync.replicas";
+    static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10), Pause = TimeSpan.FromSeconds(2);
+
+    /// <summary>Returns when every topic is there. Waits for a cluster that does not answer.</summary>
+    public async Task EnsureAsync(CancellationToken stop)
     {
-        if (!options.CreateTopics)
-            return;
-        var specifications = options.Events.Select(t => new TopicSpecification
+        while (options.CreateTopics)
         {
-            Name = t.Name,
-            NumPartitions = options.Partitions,
-            ReplicationFactor = -1,
-            Configs = new Dictionary<string, string> { ["message.timestamp.type"] = "LogAppendTime" },
-        });
+            try
+            {
+                await CreateAsync();
+                break;
+            }
+            catch (KafkaException e)
+            {
+                if (await ExistAsync())
+                    return;
+                log.TopicsNotCreated(e.Error.Reason);
+                await Task.Delay(Pause, clock, stop);
+            }
+        }
+        await WarnAsync();
+    }
+
+    async Task CreateAsync()
+    {
+        var brokers = (await admin.DescribeClusterAsync(new DescribeClusterOptions { RequestTimeout = Timeout })).Nodes.Count;
+        var configuration = new Dictionary<string, string> { [TimestampType] = LogAppendTime };
+        if (brokers >= 3)
+            configuration[MinInSync] = "2";
         try
         {
-            await admin.CreateTopicsAsync(specifications, new CreateTopicsOptions { RequestTimeout = TimeSpan.FromSeconds(10) });
+            await admin.CreateTopicsAsync(options.Events.Select(t => new TopicSpecification
+            {
+                Name = t.Name, NumPartitions = options.Partitions, ReplicationFactor = (short)(brokers >= 3 ? 3 : -1), Configs = configuration,
+            }), new CreateTopicsOptions { RequestTimeout = Timeout });
         }
         catch (CreateTopicsException e) when (e.Results.All(r => !r.Error.IsError || r.Error.Code == ErrorCode.TopicAlreadyExists))
         {
             // Another host was first, or the topics were there.
         }
-        catch (KafkaException e)
+    }
+
+    /// <summary>The embedded broker has no admin API; its topics are made with it.</summary>
+    async Task<bool> ExistAsync()
+    {
+        try
         {
-            // The embedded broker has no admin API; its topics are made with it. A topic that is really missing shows as such in /health.
-            log.TopicsNotCreated(e.Error.Reason);
+            await admin.DescribeTopicsAsync(TopicCollection.OfTopicNames([.. options.Events.Select(t => t.Name)]), new DescribeTopicsOptions { RequestTimeout = Timeout });
+            return true;
+        }
+        catch (KafkaException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>A topic that others made may be less safe than one of ours; it is used all the same, and said.</summary>
+    async Task WarnAsync()
+    {
+        try
+        {
+            foreach (var topic in await admin.DescribeConfigsAsync(options.Events.Select(t => new ConfigResource { Type = ResourceType.Topic, Name = t.Name }),
+                new DescribeConfigsOptions { RequestTimeout = Timeout }))
+                if (topic.Entries.TryGetValue(TimestampType, out var type) && type.Value != LogAppendTime)
+                    log.TopicTakesProducersTime(topic.ConfigResource.Name, type.Value);
+        }
+        catch (KafkaException)
+        {
+            // No right to read it, or no admin API: nothing depends on it.
         }
     }
 }

@@ -22,6 +22,10 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, Func<TopicOp
         PostgresBatchBuilder? _builder;
         LogPlace? _log;
 
+        /// <summary>Where the first gap was met, until it is met again; then this log is known to have gaps.</summary>
+        long? _firstGap;
+        bool _hasGaps;
+
         public async Task<long> AcquireAsync(CancellationToken stop)
         {
             var topicId = await road._logs.ReadIdAsync(partition.Topic);
@@ -71,7 +75,10 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, Func<TopicOp
             }
         }
 
-        /// <summary>An offset without a record is an absent one only where the log still reaches back to it.</summary>
+        /// <summary>
+        /// An offset without a record is an absent one only where the log still reaches back to it. Most logs have none, so that the first one is
+        /// believed only when it is read twice: a record that the client passed over would otherwise be lost in silence.
+        /// </summary>
         async Task CheckGapsAsync(RecordBatch records)
         {
             var expected = records.From;
@@ -84,6 +91,12 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, Func<TopicOp
             var extent = await road._logs.ReadExtentAsync(partition);
             if (extent.Start > expected)
                 throw new TopicUnavailableException($"{partition.Topic}[{partition.Partition.Value}] starts at {extent.Start} now; offset {expected} may have been removed unread");
+            if (!_hasGaps && _firstGap != expected)
+            {
+                _firstGap = expected;
+                throw new TopicUnavailableException($"offset {expected} seems to hold no record; it is read again to make sure");
+            }
+            _hasGaps = true;
         }
 
         public Task ReleaseAsync(CancellationToken stop) => _writer.ReleaseAsync(stop);
