@@ -42,4 +42,4 @@ api.MapHealth();
 api.MapEvents();
 api.MapStatistics();
 await app.RunAsync();
-return 0;
+return Environment.ExitCode;

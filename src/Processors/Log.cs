@@ -23,8 +23,14 @@ static partial class Log
     [LoggerMessage(7, LogLevel.Warning, "{Road}: {Partition} was not released in order: {Reason}")]
     public static partial void NotReleased(this ILogger log, string road, string partition, string reason);
 
-    [LoggerMessage(8, LogLevel.Warning, "Topics were not made: {Reason}")]
+    [LoggerMessage(8, LogLevel.Warning, "Topics were not made, trying again: {Reason}")]
     public static partial void TopicsNotCreated(this ILogger log, string reason);
+
+    [LoggerMessage(11, LogLevel.Warning, "{Topic} has timestamp type {Type}: use LogAppendTime, so that no producer decides how long an id is remembered")]
+    public static partial void TopicTakesProducersTime(this ILogger log, string topic, string type);
+
+    [LoggerMessage(12, LogLevel.Warning, "{Road}: {Partition} was processed up to offset {Offset}, but the log holds {Start} to {End} now; going on at its start")]
+    public static partial void PlaceLost(this ILogger log, string road, string partition, long offset, long start, long end);
 
     [LoggerMessage(9, LogLevel.Critical, "{Road}: the process stops, nothing of the failed batch counts.")]
     public static partial void Fatal(this ILogger log, Exception exception, string road);

@@ -13,7 +13,7 @@ sealed class ProcessorMetrics
 {
     public const string MeterName = "Pipeline.Processors";
 
-    readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _refused, _failures;
+    readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _lost, _refused, _failures;
     readonly Histogram<double> _delay;
 
     public ProcessorMetrics(IMeterFactory meters)
@@ -24,6 +24,7 @@ sealed class ProcessorMetrics
         _batches = meter.CreateCounter<long>("pipeline_process_batches", description: "Transactions committed.");
         _points = meter.CreateCounter<long>("pipeline_write_points", description: "Points that InfluxDB acknowledged, repeats included.");
         _skipped = meter.CreateCounter<long>("pipeline_write_skipped_events", description: "Invalid events passed over by events-influx, by reason; intentional: events-postgres dead-letters them.");
+        _lost = meter.CreateCounter<long>("pipeline_write_lost_offsets", description: "Offsets that left the log before events-influx read them; a replay from PostgreSQL can bring their points.");
         _refused = meter.CreateCounter<long>("pipeline_write_refused_points", description: "Points that InfluxDB refused as data; each is a dead letter.");
         _failures = meter.CreateCounter<long>("pipeline_process_failures", description: "Batches or acquisitions that failed and are tried again, by kind.");
         _delay = meter.CreateHistogram<double>("pipeline_process_delay_seconds", "s", "From the broker's time of a batch's oldest event to its commit.",
@@ -48,6 +49,8 @@ sealed class ProcessorMetrics
     public void Points(string road, int count) => _points.Add(count, Label("road", road));
 
     public void Skipped(string road, EventFault fault) => _skipped.Add(1, Label("road", road), Label("reason", fault.Code));
+
+    public void PlaceLost(string road, long offsets) => _lost.Add(offsets, Label("road", road));
 
     public void Refused(string road) => _refused.Add(1, Label("road", road));
 

@@ -35,7 +35,7 @@ static class ProcessorsHost
         services.AddSingleton<ProcessorMetrics>();
         services.AddSingleton(p => new AdminClientBuilder(Options<KafkaOptions>(p).Admin()).SetLogHandler((_, _) => { }).Build());
         services.AddSingleton<TopicLogs>();
-        services.AddSingleton(p => new TopicSetup(p.GetRequiredService<IAdminClient>(), Options<KafkaOptions>(p), p.GetRequiredService<ILogger<TopicSetup>>()));
+        services.AddSingleton(p => new TopicSetup(p.GetRequiredService<IAdminClient>(), Options<KafkaOptions>(p), TimeProvider.System, p.GetRequiredService<ILogger<TopicSetup>>()));
         services.AddSingleton<RoadServices>();
         services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-processors")));
         services.AddSingleton<SchemaAtStart>();

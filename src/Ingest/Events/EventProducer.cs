@@ -13,6 +13,9 @@ sealed class EventProducer : IDisposable
     static readonly Action<DeliveryReport<OutgoingEvent, OutgoingEvent>> OnDelivery =
         report => report.Message.Key.Delivery.Report(report.Message.Key.Index, report.Error);
 
+    /// <summary>How long after the delivery timeout the last report may come.</summary>
+    static readonly TimeSpan ReportGrace = TimeSpan.FromSeconds(5);
+
     readonly KafkaOptions _options;
     readonly ILogger<EventProducer> _log;
     readonly ProducerConfig _config;
@@ -82,8 +85,12 @@ sealed class EventProducer : IDisposable
                 return;
             _producer = Build();
         }
-        // Not on this thread, which is the one that delivers the reports that disposing waits for.
-        _ = Task.Run(producer.Dispose);
+        // Not on this thread, which serves delivery reports. Disposing serves none: they are waited for first, so that every request is answered.
+        _ = Task.Run(() =>
+        {
+            producer.Flush(_options.DeliveryTimeout + ReportGrace);
+            producer.Dispose();
+        });
     }
 
     /// <summary>Waits for the reports of everything produced.</summary>

@@ -20,18 +20,20 @@ sealed class EventsInfluxRoad(KafkaOptions kafka, TopicLogs logs, PointWriter po
     public IPartitionRoad Open(TopicPartition partition) =>
         new InfluxPartition(this, points, partition, kafka.Events.First(t => t.Name == partition.Topic), clock);
 
-    /// <summary>Where the group stopped; the log's start where it never was, or where that offset is no longer in the log, which loses points only that no log holds.</summary>
+    /// <summary>Where the group stopped, or the log's start where it never was. A place that is no longer in the log is named and counted: its points can come only from a replay.</summary>
     internal async Task<(string TopicId, long Offset)> PositionAsync(TopicPartition partition, CancellationToken stop)
     {
         var topicId = await logs.ReadIdAsync(partition.Topic);
         var extent = await logs.ReadExtentAsync(partition);
         var stored = await committed(partition, stop);
-        return (topicId, stored is { } offset && offset >= extent.Start && offset <= extent.End ? offset : extent.Start);
+        if (stored is { } offset && (offset < extent.Start || offset > extent.End))
+            points.PlaceLost(partition, offset, extent);
+        return (topicId, stored is { } known && known >= extent.Start && known <= extent.End ? known : extent.Start);
     }
 }
 
 /// <summary>Stores the points of batches, and apart from them those that InfluxDB refuses.</summary>
-sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, ProcessorMetrics metrics)
+sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, ProcessorMetrics metrics, ILogger<PointWriter> log)
 {
     const string Road = Roles.EventsInflux;
 
@@ -39,7 +41,7 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Processo
     /// Stores the lines from first to last. InfluxDB refuses a batch for one bad line and may have kept the others, so a refused stretch is
     /// halved until the bad line is alone; sending the others twice changes nothing.
     /// </summary>
-    public async Task WriteAsync(LogPlace log, PointBatch points, int first, int last, CancellationToken stop)
+    public async Task WriteAsync(LogPlace place, PointBatch points, int first, int last, CancellationToken stop)
     {
         if (first == last)
             return;
@@ -52,17 +54,23 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Processo
         {
             if (last - first == 1)
             {
-                await letters.WriteAsync(log, [points.Letter(first, e.Message)], stop);
+                await letters.WriteAsync(place, [points.Letter(first, e.Message)], stop);
                 metrics.Refused(Road);
                 return;
             }
             var middle = first + ((last - first) / 2);
-            await WriteAsync(log, points, first, middle, stop);
-            await WriteAsync(log, points, middle, last, stop);
+            await WriteAsync(place, points, first, middle, stop);
+            await WriteAsync(place, points, middle, last, stop);
         }
     }
 
     public void Skipped(EventFault fault) => metrics.Skipped(Road, fault);
+
+    public void PlaceLost(TopicPartition partition, long offset, LogExtent extent)
+    {
+        metrics.PlaceLost(Road, Math.Max(0, extent.Start - offset));
+        log.PlaceLost(Road, partition.ToString(), offset, extent.Start, extent.End);
+    }
 }
 
 /// <summary>One partition on its way to InfluxDB.</summary>

@@ -7,7 +7,7 @@ namespace Pipeline.Processors.Events;
 /// </summary>
 sealed class Utf8Strings
 {
-    const int StringsMax = 50_000;
+    const int StringsMax = 5000;
 
     readonly HashSet<string> _strings = [];
 

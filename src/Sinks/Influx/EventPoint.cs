@@ -80,11 +80,11 @@ public static class EventPoint
             switch (reader.TokenType)
             {
                 case JsonTokenType.Number:
-                    FieldName(lines, name, ours: isText || IsOurs(name));
+                    FieldName(lines, name, ours: isText || IsOurs(name) || name.SequenceEqual("success"u8));
                     lines.Float(JsonNumbers.ToDouble(reader.ValueSpan));
                     break;
                 case JsonTokenType.True or JsonTokenType.False:
-                    FieldName(lines, name, ours: isText || IsOurs(name));
+                    FieldName(lines, name, ours: isText || IsOurs(name) || IsNumberOfTheContract(name));
                     lines.Raw(reader.TokenType == JsonTokenType.True ? "true"u8 : "false"u8);
                     break;
                 case JsonTokenType.String when isText:
@@ -121,6 +121,10 @@ public static class EventPoint
 
     static bool IsTextField(ReadOnlySpan<byte> name) =>
         name.SequenceEqual("type"u8) || name.SequenceEqual("action"u8) || name.SequenceEqual("annotationType"u8);
+
+    /// <summary>A field has one type in all points of a shard; a boolean under a number's name, if it came first, would keep the numbers of everybody out.</summary>
+    static bool IsNumberOfTheContract(ReadOnlySpan<byte> name) => DataFields.Parse(name) is DataField.Duration or DataField.AnnotationCount or DataField.Fps
+        or DataField.MemoryUsage or DataField.CpuUsage or DataField.RenderTime or DataField.NetworkLatency or DataField.LoadTime;
 
     static bool IsOurs(ReadOnlySpan<byte> name) =>
         name.SequenceEqual("count"u8) || name.SequenceEqual("event_id"u8) || name.SequenceEqual("corrected_ms"u8) || name.SequenceEqual("time"u8)

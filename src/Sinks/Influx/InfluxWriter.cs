@@ -47,7 +47,7 @@ public sealed class InfluxWriter : IDisposable
             if (answer.IsSuccessStatusCode)
                 return;
             var text = await answer.Content.ReadAsStringAsync(stop);
-            var message = $"{(int)answer.StatusCode} {text.AsSpan(0, Math.Min(text.Length, AnswerCharactersMax))}";
+            var message = $"{(int)answer.StatusCode} {Start(text)}";
             if (answer.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity)
                 throw new InfluxRefusedException(message);
             throw new InfluxUnavailableException(message);
@@ -76,6 +76,13 @@ public sealed class InfluxWriter : IDisposable
         {
             throw new InfluxUnavailableException(e.Message, e);
         }
+    }
+
+    /// <summary>The answer may quote the sender's text; it is never cut within a surrogate pair.</summary>
+    static ReadOnlySpan<char> Start(string text)
+    {
+        var length = Math.Min(text.Length, AnswerCharactersMax);
+        return text.AsSpan(0, length > 0 && char.IsHighSurrogate(text[length - 1]) ? length - 1 : length);
     }
 
     public void Dispose() => _http.Dispose();

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using Npgsql;
 
 namespace Pipeline.Sinks.Postgres;
@@ -8,7 +9,7 @@ namespace Pipeline.Sinks.Postgres;
 /// Brings the database to this version's schema: numbered SQL files, each applied once per schema, in one transaction under an
 /// advisory lock, so that any number of hosts may start at once.
 /// </summary>
-public sealed class Migrations(NpgsqlDataSource database)
+public sealed partial class Migrations(NpgsqlDataSource database)
 {
     const long AdvisoryLock = 0x50_69_70_65_6C_69_6E_65;
     const string FirstRevision = "rev_1";
@@ -86,7 +87,9 @@ public sealed class Migrations(NpgsqlDataSource database)
         var known = await KnownAsync(connection, "pipeline", stop);
         if (applied.Count == 0 && known.TryGetValue(0, out var sha256) && sha256 == Sha256(sql))
             return;
-        await RunAsync(connection, "DROP SCHEMA IF EXISTS pipeline CASCADE; CREATE SCHEMA pipeline; SET LOCAL search_path = pipeline, pg_catalog", stop);
+        // Only our views, one by one: rights on the schema stay, and a view that somebody built on ours is named by the error, not dropped.
+        var names = ViewName().Matches(sql).Select(m => m.Groups[1].Value).Reverse();
+        await RunAsync(connection, $"CREATE SCHEMA IF NOT EXISTS pipeline; SET LOCAL search_path = pipeline, pg_catalog; DROP VIEW IF EXISTS {string.Join(", ", names)}", stop);
         await RunAsync(connection, sql, stop);
         await RunAsync(connection, "DELETE FROM control.migrations WHERE schema = 'pipeline'", stop);
         await RecordAsync(connection, "pipeline", 0, "Views.sql", Sha256(sql), stop);
@@ -121,6 +124,9 @@ public sealed class Migrations(NpgsqlDataSource database)
         }
     }
 
+    [GeneratedRegex(@"^CREATE VIEW (\w+)", RegexOptions.Multiline)]
+    private static partial Regex ViewName();
+
     static string Read(string resource)
     {
         using var reader = new StreamReader(typeof(Migrations).Assembly.GetManifestResourceStream(resource)!);
@@ -131,7 +137,7 @@ public sealed class Migrations(NpgsqlDataSource database)
 
     static async Task RunAsync(NpgsqlConnection connection, string sql, CancellationToken stop)
     {
-        await using var command = new NpgsqlCommand(sql, connection);
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
         await command.ExecuteNonQueryAsync(stop);
     }
 

@@ -37,9 +37,11 @@ public static class PostgresFaults
     {
         FencedException => StoreFault.Fenced,
         PostgresException { SqlState: FencedState } => StoreFault.Fenced,
-        // 22: data exceptions, 23: constraints, 54: limits such as an index row too large.
-        PostgresException p when p.SqlState.StartsWith("22", StringComparison.Ordinal) || p.SqlState.StartsWith("23", StringComparison.Ordinal)
-            || p.SqlState.StartsWith("54", StringComparison.Ordinal) => StoreFault.Refused,
+        // 22: data exceptions, 54: limits such as an index row too large.
+        PostgresException p when p.SqlState.StartsWith("22", StringComparison.Ordinal) || p.SqlState.StartsWith("54", StringComparison.Ordinal) => StoreFault.Refused,
+        // 23: what events hold cannot violate a constraint of ours; a missing week of events (23514) is made when the log is acquired again.
+        PostgresException p when p.SqlState == PostgresErrorCodes.CheckViolation => StoreFault.Transient,
+        PostgresException p when p.SqlState.StartsWith("23", StringComparison.Ordinal) => StoreFault.Fatal,
         // 28, 3D: the server refuses us or has no such database, as it does while it is being set up; 42: our SQL does not fit the schema.
         PostgresException p when p.SqlState.StartsWith("42", StringComparison.Ordinal) => StoreFault.Fatal,
         NpgsqlException or IOException or SocketException or TimeoutException => StoreFault.Transient,

@@ -21,7 +21,7 @@ static class DeadLetterStatement
         foreach (var letter in letters)
         {
             var command = EventStatements.Command(control ? OfControl : OfRevision, log.Consumer, log.TopicId, log.Partition, log.Topic,
-                letter.Tenant, letter.Offset, letter.Stage, letter.Kind, letter.Fault.Code, letter.Message ?? letter.Fault.Detail, letter.Fingerprint);
+                letter.Tenant, letter.Offset, letter.Stage, letter.Kind, letter.Fault.Code, Printable(letter.Message ?? letter.Fault.Detail), letter.Fingerprint);
             command.Parameters.Add(new NpgsqlParameter { Value = (object?)letter.Key ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bytea });
             command.Parameters.Add(new NpgsqlParameter { Value = (object?)letter.Value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bytea });
             command.Parameters.Add(new NpgsqlParameter { Value = letter.Headers.Select(h => Printable(h.Key)).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
@@ -31,6 +31,10 @@ static class DeadLetterStatement
         }
     }
 
-    /// <summary>PostgreSQL's text holds no U+0000; a header named with one is shown without it. Header values are bytes and kept as they are.</summary>
-    static string Printable(string name) => name.Replace("\0", "", StringComparison.Ordinal);
+    /// <summary>
+    /// PostgreSQL's text holds no U+0000 and UTF-8 no half surrogate: a text with one is shown without it, so that no text can keep a letter from
+    /// being written. Values of headers and records are bytes and kept as they are.
+    /// </summary>
+    static string Printable(string text) =>
+        System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text.Replace("\0", "", StringComparison.Ordinal)));
 }

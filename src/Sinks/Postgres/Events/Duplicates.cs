@@ -29,6 +29,8 @@ sealed class Duplicates
     /// <summary>The first event of each id in this batch, by offset.</summary>
     public List<EventRow> Firsts { get; }
 
+    public int KnownCount => _known.Count;
+
     public void MarkKnown(EventRow row, KnownEvent known) => _known.Add(row.Key, known);
 
     /// <summary>Known events whose digest differs from an event of this batch: only their stored bytes tell a conflict from other white space.</summary>

@@ -44,6 +44,8 @@ sealed class EventLedger
         // Ids already known: only now, a statement later, is the row visible that the insert waited for.
         if (!_expectNew)
             await CompareKnownAsync(session, duplicates, stop);
+        if (fresh + duplicates.KnownCount != duplicates.Firsts.Count)
+            throw new FencedException("an id left the ledger between two statements; the batch is tried again");
     }
 
     static async Task<bool> TryEnterNewAsync(NpgsqlTransaction transaction, CopyBuffer buffer, Fence fence, List<EventRow> rows, CancellationToken stop)

@@ -44,6 +44,8 @@ public sealed class EventWriter(NpgsqlDataSource sessions, LogOwnership ownershi
         var session = _session!;
         if (batch.From != fence.NextOffset)
             throw new FencedException($"batch starts at {batch.From}, the log is stored up to {fence.NextOffset}");
+        if (batch.Absent < 0)
+            throw new InvalidOperationException($"offsets {batch.From} to {batch.Next} hold more records than offsets");
         var duplicates = new Duplicates(batch.Events);
         await EnsureWeeksAsync(session, batch, stop);
 
@@ -99,11 +101,12 @@ public sealed class EventWriter(NpgsqlDataSource sessions, LogOwnership ownershi
         {
             // 1970-01-01 was a Thursday; weeks start on Monday.
             var week = Math.DivRem(row.LoggedAtUs + (3L * 24 * 3600 * 1_000_000), weekUs, out _);
-            if (!_weeks.Add(week))
+            if (_weeks.Contains(week))
                 continue;
             await using var command = new NpgsqlCommand("SELECT ensure_week($1)", session)
             { Parameters = { new() { Value = EventStatements.Time(row.LoggedAtUs) } } };
             await command.ExecuteNonQueryAsync(stop);
+            _weeks.Add(week);
         }
     }
 

@@ -89,6 +89,9 @@ CREATE TABLE activity (
 -- The fence: moves next_offset from the value that this owner holds, under its epoch, or raises, so that nothing sent behind it commits.
 CREATE FUNCTION advance(p_log_id int, p_epoch bigint, p_from bigint, p_to bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    IF p_to <= p_from THEN
+        RAISE EXCEPTION 'log % cannot go from offset % to %', p_log_id, p_from, p_to USING ERRCODE = 'PL001';
+    END IF;
     UPDATE offsets SET next_offset = p_to, tries = 0, trying = NULL
     WHERE log_id = p_log_id AND epoch = p_epoch AND next_offset = p_from AND closed_at IS NULL;
     IF NOT FOUND THEN
