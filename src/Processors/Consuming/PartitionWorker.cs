@@ -27,11 +27,21 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, Reco
     /// <summary>Whether the client has given up reading since the last start: set and read by the poll thread alone.</summary>
     public bool Unreadable { get; set; }
 
+    /// <summary>Counts the acquisitions, so that a start asked for by an earlier one is known to be stale.</summary>
+    public int Attempt { get; private set; }
+
     public PartitionState State { get; private set; } = PartitionState.Acquiring;
 
     public string? LastError { get; private set; }
 
     public long NextOffset { get; private set; }
+
+    /// <summary>The partition is being read from where its log was acquired.</summary>
+    public void NoteRunning()
+    {
+        State = PartitionState.Running;
+        LastError = null;
+    }
 
     public void Begin() => _running = Task.Run(RunAsync);
 
@@ -52,10 +62,9 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, Reco
                 State = PartitionState.Acquiring;
                 Queue.Suspend();
                 poller.Suspend(this);
+                Attempt++;
                 NextOffset = await road.AcquireAsync(_end.Token);
                 poller.Start(this, NextOffset);
-                State = PartitionState.Running;
-                LastError = null;
                 await ProcessAsync(() => failures = 0);
             }
             catch (OperationCanceledException) when (_end.IsCancellationRequested)
@@ -83,18 +92,19 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, Reco
             try
             {
                 batch = Queue.Take(options.BatchEventsMax, options.BatchBytesMax);
+                if (Queue.BelowLowMark)
+                    poller.Resume(this);
                 // Not cancelled by a revocation: the batch ends in milliseconds, and the fence decides whether it still counts.
-                await road.ProcessAsync(batch, settings.Abort);
+                NextOffset = await road.ProcessAsync(batch, settings.Abort);
             }
             finally
             {
                 settings.Turns.Release();
             }
-            NextOffset = batch.Next;
             succeeded();
-            poller.Store(this, batch.Next);
-            if (Queue.BelowLowMark)
-                poller.Resume(this);
+            poller.Store(this, NextOffset);
+            if (NextOffset != batch.Next)
+                return;
         }
     }
 

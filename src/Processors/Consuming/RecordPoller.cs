@@ -11,6 +11,9 @@ sealed class RecordPoller : IDisposable
 {
     static readonly TimeSpan PollTimeout = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>About five seconds of trying to seek; then the partition is acquired again.</summary>
+    const int SeeksMax = 250;
+
     readonly IRoad _road;
     readonly Func<TopicPartition, RecordPoller, PartitionWorker> _newWorker;
     readonly ILogger _log;
@@ -19,6 +22,7 @@ sealed class RecordPoller : IDisposable
     readonly ConcurrentDictionary<TopicPartition, PartitionWorker> _workers = new();
     readonly ConcurrentDictionary<PartitionWorker, Task> _ending = new();
     readonly HashSet<TopicPartition> _unpaused = [];
+    IReadOnlyList<PartitionWorker> _last = [];
 
     public RecordPoller(IRoad road, ConsumerConfig config, Func<TopicPartition, RecordPoller, PartitionWorker> newWorker, ILogger log)
     {
@@ -40,26 +44,39 @@ sealed class RecordPoller : IDisposable
     public void Run(CancellationToken stop)
     {
         _consumer.Subscribe(_road.TopicNames);
-        while (!stop.IsCancellationRequested)
+        try
         {
-            while (_commands.TryDequeue(out var command))
-                command();
-            Poll();
+            while (!stop.IsCancellationRequested)
+            {
+                while (_commands.TryDequeue(out var command))
+                    command();
+                Poll();
+            }
         }
-        End(_workers.Keys.Select(p => new TopicPartitionOffset(p, Offset.Unset)));
+        finally
+        {
+            _last = [.. _workers.Values];
+            End(_workers.Keys.Select(p => new TopicPartitionOffset(p, Offset.Unset)));
+        }
     }
 
     /// <summary>Completes when every worker has ended. After it the consumer may be closed.</summary>
     public Task EndedAsync() => Task.WhenAll(_ending.Values);
 
-    /// <summary>Leaves the group at once, so that others take the partitions over without waiting for a timeout.</summary>
+    /// <summary>Commits how far each partition came and leaves the group at once, so that others take over without waiting for a timeout.</summary>
     public void Close()
     {
+        foreach (var worker in _last)
+            TryStore(worker, worker.NextOffset);
         _consumer.Close();
     }
 
     /// <summary>Consumes the partition from this offset on. Asked for by its worker after it acquired the log.</summary>
-    public void Start(PartitionWorker worker, long offset) => _commands.Enqueue(() => TryStart(worker, offset));
+    public void Start(PartitionWorker worker, long offset)
+    {
+        var attempt = worker.Attempt;
+        _commands.Enqueue(() => TryStart(worker, offset, attempt, SeeksMax));
+    }
 
     /// <summary>Reads no further until the partition is started again: what waits for its store or an operator waits in the log.</summary>
     public void Suspend(PartitionWorker worker) => _commands.Enqueue(() =>
@@ -78,16 +95,21 @@ sealed class RecordPoller : IDisposable
     /// <summary>Notes how far the partition is processed; the client commits it to Kafka every second.</summary>
     public void Store(PartitionWorker worker, long nextOffset) => _commands.Enqueue(() =>
     {
+        if (IsCurrent(worker))
+            TryStore(worker, nextOffset);
+    });
+
+    void TryStore(PartitionWorker worker, long nextOffset)
+    {
         try
         {
-            if (IsCurrent(worker))
-                _consumer.StoreOffset(new TopicPartitionOffset(worker.Partition, nextOffset));
+            _consumer.StoreOffset(new TopicPartitionOffset(worker.Partition, nextOffset));
         }
         catch (KafkaException)
         {
             // Revoked meanwhile. For events-postgres the offset is information only; events-influx writes the stretch once more.
         }
-    });
+    }
 
     /// <summary>The offset that the group committed last, or null. Waits for the coordinator; not for the poll thread.</summary>
     public Task<long?> CommittedAsync(TopicPartition partition, CancellationToken stop) => Task.Run<long?>(() =>
@@ -137,9 +159,9 @@ sealed class RecordPoller : IDisposable
         return new TopicPartitionOffset(partition, Offset.Unset);
     }
 
-    void TryStart(PartitionWorker worker, long offset)
+    void TryStart(PartitionWorker worker, long offset, int attempt, int seeksLeft)
     {
-        if (!IsCurrent(worker))
+        if (!IsCurrent(worker) || worker.Attempt != attempt)
             return;
         try
         {
@@ -153,12 +175,16 @@ sealed class RecordPoller : IDisposable
         {
             // The client cannot seek before the assignment has reached its fetcher.
             _log.SeekLater(_road.Name, worker.Partition.ToString(), e.Error.Reason);
-            _ = Task.Delay(PollTimeout).ContinueWith(_ => Start(worker, offset), TaskScheduler.Default);
+            if (seeksLeft == 0)
+                worker.Queue.Break();
+            else
+                _ = Task.Delay(PollTimeout).ContinueWith(_ => _commands.Enqueue(() => TryStart(worker, offset, attempt, seeksLeft - 1)), TaskScheduler.Default);
             return;
         }
         worker.Unreadable = false;
         worker.Queue.Restart(offset);
         worker.Started = true;
+        worker.NoteRunning();
         // Never a partition that runs: resuming it makes the client forget what it has fetched and start again from its last seek.
         if (_unpaused.Add(worker.Partition))
             _consumer.Resume([worker.Partition]);

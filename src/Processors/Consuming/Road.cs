@@ -33,10 +33,11 @@ public interface IPartitionRoad : IAsyncDisposable
     Task<long> AcquireAsync(CancellationToken stop);
 
     /// <summary>
-    /// Returns when every offset of the batch has its outcome recorded for good: only then may the next batch come. Any exception means
-    /// that nothing of the batch counts; the partition is acquired again and consumed from the offset that then holds.
+    /// Returns the offset up to which every offset of the batch has its outcome recorded for good: only then may the next batch come. If that is
+    /// less than the batch's end, the rest is consumed again. After an exception the partition is acquired again and consumed from the
+    /// offset that then holds.
     /// </summary>
-    Task ProcessAsync(RecordBatch batch, CancellationToken stop);
+    Task<long> ProcessAsync(RecordBatch batch, CancellationToken stop);
 
     /// <summary>Tells the next owner that this one ends in order.</summary>
     Task ReleaseAsync(CancellationToken stop);

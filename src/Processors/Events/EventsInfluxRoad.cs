@@ -88,7 +88,7 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
         return offset;
     }
 
-    public async Task ProcessAsync(RecordBatch records, CancellationToken stop)
+    public async Task<long> ProcessAsync(RecordBatch records, CancellationToken stop)
     {
         _points.Clear();
         foreach (var record in records.Records)
@@ -100,6 +100,7 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
                 _points.Add(record, _record);
         }
         await writer.WriteAsync(_log!, _points, 0, _points.Count, stop);
+        return records.Next;
     }
 
     public Task ReleaseAsync(CancellationToken stop) => Task.CompletedTask;

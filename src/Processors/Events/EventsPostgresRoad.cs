@@ -35,19 +35,28 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, Func<TopicOp
                 throw new TopicUnavailableException($"{partition.Topic} was made anew just now");
             _log = new LogPlace(road.Name, partition.Topic, topicId, partition.Partition.Value);
             _builder = new PostgresBatchBuilder(topic, topicId, road._clock);
-            return await _writer.AcquireAsync(_log, extent, stop);
+            try
+            {
+                return await _writer.AcquireAsync(_log, extent, stop);
+            }
+            catch (LogMismatchException e) when (e.Code == "offset_beyond_end")
+            {
+                // While the row was waited for, its owner may have gone on past the end that was read before.
+                return await _writer.AcquireAsync(_log, await road._logs.ReadExtentAsync(partition), stop);
+            }
         }
 
-        public async Task ProcessAsync(RecordBatch records, CancellationToken stop)
+        public async Task<long> ProcessAsync(RecordBatch records, CancellationToken stop)
         {
             // Asked after the last record was fetched: the same id now means that all of them came from this log.
             var topicId = road._logs.ReadIdAsync(partition.Topic);
-            var batch = _builder!.Build(records);
             if (records.HasGaps)
-                await CheckGapsAsync(records);
+                records = await ReadableAsync(records);
+            var batch = _builder!.Build(records);
             if (await topicId != _log!.TopicId)
                 throw new TopicUnavailableException($"{partition.Topic} was made anew");
             await WriteAsync(batch, stop);
+            return records.Next;
         }
 
         /// <summary>Stores the batch; one that the store refuses as data is halved until the record is alone that it refuses.</summary>
@@ -77,26 +86,28 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, Func<TopicOp
 
         /// <summary>
         /// An offset without a record is an absent one only where the log still reaches back to it. Most logs have none, so that the first one is
-        /// believed only when it is read twice: a record that the client passed over would otherwise be lost in silence.
+        /// believed only when it is read twice: a record that the client passed over would otherwise be lost in silence. Until then the stretch ends
+        /// before the gap, and what comes after it is consumed again.
         /// </summary>
-        async Task CheckGapsAsync(RecordBatch records)
+        async Task<RecordBatch> ReadableAsync(RecordBatch records)
         {
-            var expected = records.From;
-            foreach (var record in records.Records)
-            {
-                if (record.Offset != expected)
-                    break;
-                expected++;
-            }
+            var whole = 0;
+            while (whole < records.Records.Count && records.Records[whole].Offset == records.From + whole)
+                whole++;
+            var gap = records.From + whole;
             var extent = await road._logs.ReadExtentAsync(partition);
-            if (extent.Start > expected)
-                throw new TopicUnavailableException($"{partition.Topic}[{partition.Partition.Value}] starts at {extent.Start} now; offset {expected} may have been removed unread");
-            if (!_hasGaps && _firstGap != expected)
+            var removed = extent.Start > gap;
+            if (!removed && (_hasGaps || _firstGap == gap))
             {
-                _firstGap = expected;
-                throw new TopicUnavailableException($"offset {expected} seems to hold no record; it is read again to make sure");
+                _hasGaps = true;
+                return records;
             }
-            _hasGaps = true;
+            _firstGap = gap;
+            if (whole > 0)
+                return new RecordBatch([.. records.Records.Take(whole)], records.From, gap);
+            throw new TopicUnavailableException(removed
+                ? $"{partition.Topic}[{partition.Partition.Value}] starts at {extent.Start} now; offset {gap} may have been removed unread"
+                : $"offset {gap} seems to hold no record; it is read again to make sure");
         }
 
         public Task ReleaseAsync(CancellationToken stop) => _writer.ReleaseAsync(stop);
