@@ -15,10 +15,11 @@ public sealed class InfluxTests
         var processor = await pipeline.StartProcessorsAsync();
         var events = RealEvents.Sample(6_000);
         var records = Load.Records(events, 1, pipeline.Topic.Partitions, random);
-        await pipeline.Topic.PublishAsync(records.Take(2_000));
+        var third = records.Length / 3;
+        await pipeline.Topic.PublishAsync(records.Take(third));
         await pipeline.PassedAtLeastAsync(1);
         await influx.KillAsync();
-        await pipeline.Topic.PublishAsync(records.Skip(2_000));
+        await pipeline.Topic.PublishAsync(records.Skip(third));
         await new Expected(events, events.Count).AssertStoredAsync(pipeline, TimeSpan.FromSeconds(30));
         await Until.TrueAsync("the partitions of events-influx wait and say so", TimeSpan.FromSeconds(30), async () =>
             (await processor.PartitionsAsync("events-influx")) is { Count: > 0 } partitions && partitions.All(p => p.State != "stopped") && partitions.Any(p => p.State == "waiting" && p.LastError is not null));

@@ -52,7 +52,8 @@ public sealed class KilledProcessorTests
         var killed = await pipeline.StartProcessorsAsync(SmallBatches, ("PIPELINE_ARMED", armed));
         Assert.Equal(SigKillExit, await killed.ExitAsync(TimeSpan.FromSeconds(60)));
         var passed = await pipeline.PassedAsync();
-        Assert.InRange(passed, 1, (events.Count * Copies) - 1);
+        // Several batches are under way at a time: the pass that kills may come before the first commit, never after the last.
+        Assert.InRange(passed, 0, (events.Count * Copies) - 1);
         var started = Stopwatch.GetTimestamp();
         await pipeline.StartProcessorsAsync(SmallBatches);
         await pipeline.PassedAtLeastAsync(passed + 1, GoesOnWithin);

@@ -16,7 +16,8 @@ public sealed class RecreatedTopicTests
         TestServers.NeedsRealKafka("deleting topics");
         await using var pipeline = await PipelineUnderTest.CreateAsync(Partitions);
         var events = RealEvents.Sample(3_000);
-        var (old, fresh) = newLogIsLonger ? (events.Take(1_000).ToList(), events.Skip(1_000).ToList()) : (events.Skip(1_000).ToList(), events.Take(1_000).ToList());
+        var (shorter, longer) = (events.Take(events.Count / 3).ToList(), events.Skip(events.Count / 3).ToList());
+        var (old, fresh) = newLogIsLonger ? (shorter, longer) : (longer, shorter);
         await pipeline.Topic.PublishAsync(Spread(old));
         var processor = await pipeline.StartProcessorsAsync();
         await pipeline.StoredToTheEndAsync();
@@ -41,10 +42,10 @@ public sealed class RecreatedTopicTests
         var random = Seeds.Next();
         await using var pipeline = await PipelineUnderTest.CreateAsync(Partitions);
         var events = RealEvents.Sample(12_000);
-        var (old, fresh) = (events.Take(6_000).ToList(), events.Skip(6_000).ToList());
+        var (old, fresh) = (events.Take(events.Count / 2).ToList(), events.Skip(events.Count / 2).ToList());
         await pipeline.Topic.PublishAsync(Spread(old));
         var processor = await pipeline.StartProcessorsAsync(("Pipeline__Processors__BatchEventsMax", "50"), ("Pipeline__Processors__QueueRecordsMax", "100"));
-        await pipeline.PassedAtLeastAsync(random.Next(200, 2_000));
+        await pipeline.PassedAtLeastAsync(random.Next(old.Count / 20, old.Count / 3));
         await pipeline.Topic.MakeAnewAsync();
         await pipeline.Topic.PublishAsync(Spread(fresh));
         await processor.StoppedAsync([.. Enumerable.Range(0, Partitions)], "made anew");

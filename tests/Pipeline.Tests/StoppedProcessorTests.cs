@@ -61,7 +61,7 @@ public sealed class StoppedProcessorTests
         var one = await pipeline.StartProcessorsAsync();
         await pipeline.PassedAtLeastAsync(1);
         var other = await pipeline.StartProcessorsAsync();
-        await pipeline.PassedAtLeastAsync(random.Next(2_000, 5_000));
+        await pipeline.PassedAtLeastAsync(random.Next(records.Length / 8, records.Length / 3));
         one.Signal(HostProcess.SigStop);
         await loading;
         await pipeline.StoredToTheEndAsync(TakeOverWithin);

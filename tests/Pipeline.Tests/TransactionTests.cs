@@ -62,6 +62,7 @@ public sealed class TransactionTests
 
     static async Task AssertAsync(PipelineUnderTest pipeline, IReadOnlyCollection<RawEvent> committed)
     {
+        await pipeline.Topic.TransactionsEndedAsync();
         var offsets = (await pipeline.Topic.EndsAsync()).Values.Sum();
         await new Expected(committed, committed.Count) { Absent = offsets - committed.Count }.AssertStoredAsync(pipeline);
     }

@@ -12,10 +12,11 @@ public sealed class PipelineUnderTest : IAsyncDisposable
 
     readonly string _id;
     readonly List<HostProcess> _hosts = [];
+    readonly bool _ownsInflux;
 
-    PipelineUnderTest(string id, TestTopic topic, TestDatabase database, InfluxStore? influx)
+    PipelineUnderTest(string id, TestTopic topic, TestDatabase database, InfluxStore? influx, bool ownsInflux)
     {
-        (_id, Topic, Database, Influx) = (id, topic, database, influx);
+        (_id, Topic, Database, Influx, _ownsInflux) = (id, topic, database, influx, ownsInflux);
         Watch = new ConservationWatch(database);
     }
 
@@ -24,12 +25,13 @@ public sealed class PipelineUnderTest : IAsyncDisposable
     public InfluxStore? Influx { get; }
     public ConservationWatch Watch { get; }
 
+    /// <param name="influx">A store of a server that the test owns; it goes with its server.</param>
     public static async Task<PipelineUnderTest> CreateAsync(int partitions = 12, bool withInflux = false, InfluxStore? influx = null)
     {
         var id = $"t{Guid.NewGuid():N}"[..16];
         var topic = await TestTopic.CreateAsync(id, partitions);
         var database = await TestDatabase.CreateAsync(id);
-        return new PipelineUnderTest(id, topic, database, influx ?? (withInflux ? await InfluxStore.CreateAsync(id) : null));
+        return new PipelineUnderTest(id, topic, database, influx ?? (withInflux ? await InfluxStore.CreateAsync(id) : null), ownsInflux: influx is null);
     }
 
     public async Task<HostProcess> StartIngestAsync(params (string Name, string Value)[] settings)
@@ -119,7 +121,7 @@ public sealed class PipelineUnderTest : IAsyncDisposable
         await Watch.DisposeAsync();
         await Database.DisposeAsync();
         await Topic.DisposeAsync();
-        if (Influx is not null)
+        if (Influx is not null && _ownsInflux)
             await Influx.DisposeAsync();
     }
 }

@@ -80,10 +80,19 @@ public sealed class TestTopic : IAsyncDisposable
         _admin.DeleteRecordsAsync(starts.Select(s => new TopicPartitionOffset(Name, s.Key, s.Value)));
 
     /// <summary>One past the last offset of each partition, markers of transactions included.</summary>
-    public async Task<Dictionary<int, long>> EndsAsync()
+    public Task<Dictionary<int, long>> EndsAsync() => EndsAsync(IsolationLevel.ReadUncommitted);
+
+    /// <summary>A producer is told that its transaction has ended before every partition has its marker.</summary>
+    public Task TransactionsEndedAsync() => Until.TrueAsync("every transaction has its markers", Deadline, async () =>
+    {
+        var committed = await EndsAsync(IsolationLevel.ReadCommitted);
+        return (await EndsAsync()).All(e => committed[e.Key] == e.Value);
+    });
+
+    async Task<Dictionary<int, long>> EndsAsync(IsolationLevel isolation)
     {
         var asked = Enumerable.Range(0, Partitions).Select(p => new TopicPartitionOffsetSpec { TopicPartition = new TopicPartition(Name, p), OffsetSpec = OffsetSpec.Latest() });
-        var answer = await _admin.ListOffsetsAsync(asked, new ListOffsetsOptions { IsolationLevel = IsolationLevel.ReadUncommitted, RequestTimeout = Deadline });
+        var answer = await _admin.ListOffsetsAsync(asked, new ListOffsetsOptions { IsolationLevel = isolation, RequestTimeout = Deadline });
         return answer.ResultInfos.ToDictionary(r => r.TopicPartitionOffsetError.Partition.Value, r => r.TopicPartitionOffsetError.Offset.Value);
     }
 
