@@ -71,7 +71,7 @@ public sealed class KafkaOptions
         HeartbeatIntervalMs = (int)SessionTimeout.TotalMilliseconds / 4,
         // Bounds what the client holds besides our own queues, which are bounded too.
         QueuedMinMessages = 5000,
-        QueuedMaxMessagesKbytes = 2048,
+        QueuedMaxMessagesKbytes = 1024,
         // The client looks again soon whether its queue has room; its default of a second leaves the road idle meanwhile.
         FetchQueueBackoffMs = 5,
         MaxPartitionFetchBytes = 1024 * 1024,

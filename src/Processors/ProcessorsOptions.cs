@@ -34,9 +34,9 @@ public sealed class ProcessorsOptions : IValidatableObject
     [Range(1, 1_000_000)]
     public int QueueRecordsMax { get; set; } = 6000;
 
-    /// <summary>Bytes a partition holds in memory before it is paused, 700 a record counted on top of its value. Default 5 MiB.</summary>
+    /// <summary>Bytes a partition holds in memory before it is paused, 700 a record counted on top of its value. Default 4 MiB.</summary>
     [Range(1024, 256 * 1024 * 1024)]
-    public int QueueBytesMax { get; set; } = 5 * 1024 * 1024;
+    public int QueueBytesMax { get; set; } = 4 * 1024 * 1024;
 
     /// <summary>Batches that one road works on at a time, whatever the number of its partitions. Default 3.</summary>
     [Range(1, 64)]
