@@ -39,6 +39,21 @@ public sealed class EventPointTests
     }
 
     [Theory]
+    [InlineData("duration", "true")]
+    [InlineData("annotationCount", "false")]
+    [InlineData("fps", "true")]
+    [InlineData("load_time", "true")]
+    [InlineData("success", "1")]
+    public void A_field_of_the_contract_under_another_type_is_renamed_because_the_first_type_in_a_shard_keeps_the_others_out(string name, string value)
+    {
+        // A computation's data are free; in a performance event such a field is invalid before it gets here.
+        var json = Event($$"""{"{{name}}":{{value}}}""").Replace("\"performance\"", "\"backend_computation\"", StringComparison.Ordinal);
+        var line = ParsedLine.Read(LineOf(json));
+        Assert.Equal(value, line.Fields["data_" + name]);
+        Assert.DoesNotContain(name, line.Fields.Keys);
+    }
+
+    [Theory]
     [InlineData("count")]
     [InlineData("event_id")]
     [InlineData("corrected_ms")]

@@ -1,4 +1,6 @@
+using Pipeline.Contracts.Events;
 using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Postgres.Events;
 using static Pipeline.Sinks.Tests.Postgres.Events.Rows;
 
 namespace Pipeline.Sinks.Tests.Postgres;
@@ -21,5 +23,18 @@ public sealed class DeadLetterWriterTests
         batch.DeadLetters.Add(Letter(0));
         await owner.WriteAsync(batch, stop);
         Assert.Equal(4, await store.CountAsync("pipeline.dead_letters"));
+    }
+
+    [Fact]
+    public async Task No_text_of_a_cause_keeps_a_letter_from_being_written()
+    {
+        await using var store = await Store.MigratedAsync();
+        var letter = new DeadLetter
+        {
+            Offset = 1, Tenant = "default", Fault = new EventFault(FaultReason.InfluxRefused), Headers = [], LoggedAtUs = 0, Value = [0xFF],
+            Message = "half \uD83D and nul \0.",
+        };
+        await new DeadLetterWriter(store.Pool).WriteAsync(Store.Log() with { Consumer = "events-influx" }, [letter], TestContext.Current.CancellationToken);
+        Assert.Equal(["half \uFFFD and nul ."], await store.Database.RowsAsync("SELECT message FROM control.dead_letters", r => r.GetString(0)));
     }
 }
