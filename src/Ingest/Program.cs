@@ -33,6 +33,7 @@ if (args.Contains("--migrate"))
 app.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout = app.Services.GetRequiredService<IOptions<IngestOptions>>().Value.StopBudget;
 // Measuring starts with the provider; made only at the first scrape, it would miss everything before.
 app.Services.GetRequiredService<MeterProvider>();
+app.Services.GetRequiredService<IngestMetrics>();
 Problem.Map(app);
 app.UseCors();
 app.MapHealth();

@@ -33,6 +33,7 @@ if (args is ["--accept", .. var accepted])
 // Not where options are configured: the host reads its own while it is built, before ours are known to be valid.
 app.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout = app.Services.GetRequiredService<IOptions<ProcessorsOptions>>().Value.StopBudget + TimeSpan.FromSeconds(5);
 app.Services.GetRequiredService<MeterProvider>();
+app.Services.GetRequiredService<ProcessorMetrics>();
 app.MapHealth();
 app.MapGroup("/api/v1").MapHealth();
 await app.RunAsync();
