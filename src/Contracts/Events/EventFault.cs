@@ -1,6 +1,6 @@
 namespace Pipeline.Contracts.Events;
 
-/// <summary>Why an event can never be stored. A closed list: the codes are label values, dead-letter reasons and API verdicts.</summary>
+/// <summary>Why a record is not processed. A closed list: the codes are label values, dead-letter reasons and API verdicts.</summary>
 public enum FaultReason : byte
 {
     None = 0,
@@ -24,6 +24,10 @@ public enum FaultReason : byte
     ConflictingDuplicate,
     StoreRefused,
     InfluxRefused,
+    KilledProcessor,
+    ProcessorFailed,
+    RetriesExhausted,
+    UnreadableMessage,
 }
 
 /// <summary>One fault: its reason and, where there is one, the field it is about (a name of the contract, never text of the sender).</summary>
@@ -55,8 +59,18 @@ public readonly record struct EventFault(FaultReason Reason, string? Field = nul
         FaultReason.ConflictingDuplicate => "conflicting_duplicate",
         FaultReason.StoreRefused => "store_refused",
         FaultReason.InfluxRefused => "influx_refused",
+        FaultReason.KilledProcessor => "killed_processor",
+        FaultReason.ProcessorFailed => "processor_failed",
+        FaultReason.RetriesExhausted => "retries_exhausted",
+        FaultReason.UnreadableMessage => "unreadable_message",
         _ => "none",
     };
+
+    static readonly Dictionary<string, FaultReason> ReasonsByCode =
+        Enum.GetValues<FaultReason>().ToDictionary(r => new EventFault(r).Code, StringComparer.Ordinal);
+
+    /// <summary>The reason of a code that came over the wire; none for a code that this version does not know.</summary>
+    public static FaultReason ReasonOf(string code) => ReasonsByCode.GetValueOrDefault(code);
 
     /// <summary>A sentence for people. It never quotes the sender's bytes.</summary>
     public string Detail => Reason switch
@@ -81,6 +95,10 @@ public readonly record struct EventFault(FaultReason Reason, string? Field = nul
         FaultReason.ConflictingDuplicate => "Another event with this event_id and other content was stored first.",
         FaultReason.StoreRefused => "The store refused this event as data.",
         FaultReason.InfluxRefused => "InfluxDB refused this event's point as data.",
+        FaultReason.KilledProcessor => "Each process that tried this record ended without an answer.",
+        FaultReason.ProcessorFailed => "The processor failed on this record in a way that trying again does not mend.",
+        FaultReason.RetriesExhausted => "Every attempt failed for a passing cause.",
+        FaultReason.UnreadableMessage => "The message in the queue is none of ours.",
         _ => "",
     };
 }

@@ -12,6 +12,19 @@ public sealed class EventNamesTests
             Enumerable.Range(1, 7).Select(n => ((EventType)n).Name()));
 
     [Fact]
+    public void A_reason_is_found_by_its_code_and_says_a_sentence()
+    {
+        foreach (var reason in Enum.GetValues<FaultReason>().Where(r => r != FaultReason.None))
+        {
+            var fault = new EventFault(reason);
+            Assert.Equal(reason, EventFault.ReasonOf(fault.Code));
+            Assert.Equal(reason.ToString(), fault.Code.Replace("_", "", StringComparison.Ordinal), ignoreCase: true);
+            Assert.EndsWith(".", fault.Detail, StringComparison.Ordinal);
+        }
+        Assert.Equal(FaultReason.None, EventFault.ReasonOf("nonsense"));
+    }
+
+    [Fact]
     public void A_type_is_found_by_its_name_and_by_nothing_near_it()
     {
         foreach (var type in Enum.GetValues<EventType>().Where(t => t != EventType.None))
