@@ -19,7 +19,7 @@ static class AcceptCommand
         ON CONFLICT DO NOTHING
         """;
 
-    public static async Task<int> RunAsync(NpgsqlDataSource database, TopicLogs logs, string[] arguments)
+    public static async Task<int> RunAsync(NpgsqlDataSource database, ITopicLogs logs, string[] arguments)
     {
         if (arguments is not [("new_log" or "loss") and var kind, var topic, .. var rest] || rest.Length > 1
             || (rest.Length == 1 && !int.TryParse(rest[0], out _)))
@@ -57,7 +57,7 @@ static class AcceptCommand
         return rows;
     }
 
-    static async Task<bool> IsAffectedAsync(TopicLogs logs, string kind, string topic, StoredLog stored)
+    static async Task<bool> IsAffectedAsync(ITopicLogs logs, string kind, string topic, StoredLog stored)
     {
         var isNewLog = await logs.ReadIdAsync(topic) != stored.TopicId;
         return kind == "new_log" ? isNewLog : !isNewLog && (await logs.ReadExtentAsync(new Confluent.Kafka.TopicPartition(topic, stored.Partition))).Start > stored.NextOffset;

@@ -37,4 +37,13 @@ static partial class Log
 
     [LoggerMessage(10, LogLevel.Information, "{Road}: consuming {Topics}")]
     public static partial void Consuming(this ILogger log, string road, string topics);
+
+    [LoggerMessage(13, LogLevel.Warning, "{Dependency} fails: its breaker is open for {Seconds} s: {Reason}")]
+    public static partial void BreakerOpened(this ILogger log, string dependency, double seconds, string reason);
+
+    [LoggerMessage(14, LogLevel.Information, "{Dependency} works again: its breaker is closed")]
+    public static partial void BreakerClosed(this ILogger log, string dependency);
+
+    [LoggerMessage(15, LogLevel.Error, "{Road}: the record at {Partition} offset {Offset} ended every process that read it; it is a dead letter now, unread")]
+    public static partial void RecordKills(this ILogger log, string road, string partition, long offset);
 }

@@ -1,9 +1,6 @@
 using System.Diagnostics.Metrics;
-using Npgsql;
 using Pipeline.Contracts.Events;
-using Pipeline.Processors.Consuming;
-using Pipeline.Sinks.Influx;
-using Pipeline.Sinks.Postgres;
+using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Postgres.Events;
 
 namespace Pipeline.Processors;
@@ -13,12 +10,13 @@ sealed class ProcessorMetrics
 {
     public const string MeterName = "Pipeline.Processors";
 
-    readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _lost, _refused, _failures;
+    readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _lost, _refused, _failures, _breakerOpened;
     readonly Histogram<double> _delay;
+    readonly Meter _meter;
 
     public ProcessorMetrics(IMeterFactory meters)
     {
-        var meter = meters.Create(MeterName);
+        var meter = _meter = meters.Create(MeterName);
         _offsets = meter.CreateCounter<long>("pipeline_process_offsets", description: "Offsets passed by events-postgres, by outcome: stored, duplicate, dead_lettered, absent.");
         _deadLetters = meter.CreateCounter<long>("pipeline_process_dead_letters", description: "Records dead-lettered, by reason.");
         _batches = meter.CreateCounter<long>("pipeline_process_batches", description: "Transactions committed.");
@@ -27,6 +25,7 @@ sealed class ProcessorMetrics
         _lost = meter.CreateCounter<long>("pipeline_write_lost_offsets", description: "Offsets that left the log before events-influx read them; a replay from PostgreSQL can bring their points.");
         _refused = meter.CreateCounter<long>("pipeline_write_refused_points", description: "Points that InfluxDB refused as data; each is a dead letter.");
         _failures = meter.CreateCounter<long>("pipeline_process_failures", description: "Batches or acquisitions that failed and are tried again, by kind.");
+        _breakerOpened = meter.CreateCounter<long>("pipeline_process_breaker_opened", description: "How often a dependency's circuit breaker opened.");
         _delay = meter.CreateHistogram<double>("pipeline_process_delay_seconds", "s", "From the broker's time of a batch's oldest event to its commit.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800] });
     }
@@ -54,15 +53,22 @@ sealed class ProcessorMetrics
 
     public void Refused(string road) => _refused.Add(1, Label("road", road));
 
-    public void Failure(string road, Exception exception) => _failures.Add(1, Label("road", road), Label("kind", exception switch
+    /// <summary>kind: waits (by dependency), fenced, stopped, fatal.</summary>
+    public void Failure(string road, Failure failure) => _failures.Add(1, Label("road", road), Label("kind", failure.Kind switch
     {
-        LogMismatchException => "stopped",
-        FencedException or PostgresException { SqlState: PostgresFaults.FencedState } => "fenced",
-        TopicUnavailableException or Confluent.Kafka.KafkaException => "kafka",
-        InfluxUnavailableException => "influx",
-        NpgsqlException => "postgres",
-        _ => "other",
+        FailureKind.Transient => failure.Dependency ?? "other",
+        FailureKind.Fenced => "fenced",
+        FailureKind.Stopped => "stopped",
+        FailureKind.Invalid => "invalid",
+        _ => "fatal",
     }));
+
+    public void BreakerOpened(string dependency) => _breakerOpened.Add(1, Label("dependency", dependency));
+
+    /// <summary>Shows the breakers' states from now on.</summary>
+    public void Watch(Breakers breakers) => _meter.CreateObservableGauge("pipeline_process_breaker_open",
+        () => breakers.All.Select(b => new Measurement<int>(b.State == Polly.CircuitBreaker.CircuitState.Closed ? 0 : 1, Label("dependency", b.Dependency))),
+        description: "1 while a dependency's circuit breaker is open or tries whether it may close.");
 
     void Add(string outcome, long n)
     {

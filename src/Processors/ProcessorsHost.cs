@@ -7,6 +7,7 @@ using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Events;
+using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Health;
 using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Influx;
@@ -19,7 +20,7 @@ namespace Pipeline.Processors;
 /// <summary>What the host is made of: which roads run is the roles' business.</summary>
 static class ProcessorsHost
 {
-    public static readonly string[] Sections = [KafkaOptions.Section, ProcessorsOptions.Section, PostgresOptions.Section, InfluxOptions.Section];
+    public static readonly string[] Sections = [KafkaOptions.Section, ProcessorsOptions.Section, PostgresOptions.Section, InfluxOptions.Section, BreakerOptions.Section];
 
     public static string Version => typeof(ProcessorsHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
@@ -31,10 +32,14 @@ static class ProcessorsHost
         services.AddArea<KafkaOptions>(KafkaOptions.Section);
         services.AddArea<ProcessorsOptions>(ProcessorsOptions.Section);
         services.AddArea<PostgresOptions>(PostgresOptions.Section);
+        services.AddArea<BreakerOptions>(BreakerOptions.Section);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ProcessorMetrics>();
         services.AddSingleton(p => new AdminClientBuilder(Options<KafkaOptions>(p).Admin()).SetLogHandler((_, _) => { }).Build());
-        services.AddSingleton<TopicLogs>();
+        services.AddSingleton(p => new Breakers(Options<BreakerOptions>(p), TimeProvider.System, p.GetRequiredService<ProcessorMetrics>(), p.GetRequiredService<ILogger<Breakers>>()));
+        services.AddSingleton(p => new RecordReading(new Turns(int.MaxValue), new ProcessingDeadline(Options<ProcessorsOptions>(p).ProcessingDeadline, TimeProvider.System),
+            new FailureLimit(Options<ProcessorsOptions>(p).FaultyRecordsMax, TimeProvider.System)));
+        services.AddSingleton<ITopicLogs>(p => new TopicLogs(p.GetRequiredService<IAdminClient>(), p.GetRequiredService<Breakers>().Kafka, TimeProvider.System));
         services.AddSingleton(p => new TopicSetup(p.GetRequiredService<IAdminClient>(), Options<KafkaOptions>(p), TimeProvider.System, p.GetRequiredService<ILogger<TopicSetup>>()));
         services.AddSingleton<RoadServices>();
         services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-processors")));
@@ -59,9 +64,10 @@ static class ProcessorsHost
         var kafka = Options<KafkaOptions>(p);
         var owner = $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid():N}";
         var (sessions, armed) = (NpgsqlDataSource.Create(settings), ArmedPoints.FromEnvironment());
-        return new EventsPostgresRoad(kafka, p.GetRequiredService<TopicLogs>(),
-            topic => new EventWriter(sessions, new LogOwnership(new OwnershipRules(owner, kafka.AcceptNewLogs, topic.Tenant)), armed),
-            p.GetRequiredService<ProcessorMetrics>(), TimeProvider.System);
+        var road = new EventsPostgresSettings(p.GetRequiredService<Breakers>().Postgres, p.GetRequiredService<RecordReading>(), p.GetRequiredService<ProcessorMetrics>(),
+            TimeProvider.System, p.GetRequiredService<ILogger<EventsPostgresRoad>>(), Options<ProcessorsOptions>(p).BatchEventsMax);
+        return new EventsPostgresRoad(kafka, p.GetRequiredService<ITopicLogs>(),
+            topic => new PostgresEventStore(sessions, new LogOwnership(new OwnershipRules(owner, kafka.AcceptNewLogs, topic.Tenant)), armed), road);
     }, p => p.GetRequiredService<SchemaAtStart>().Ready);
 
     static void AddEventsInflux(IServiceCollection services)
@@ -69,9 +75,11 @@ static class ProcessorsHost
         services.AddArea<InfluxOptions>(InfluxOptions.Section);
         services.AddSingleton(p => new InfluxWriter(Options<InfluxOptions>(p)));
         services.AddSingleton<DeadLetterWriter>();
+        services.AddSingleton<KilledRecords>();
         services.AddSingleton<PointWriter>();
         services.AddSingleton(p => new Dependency("influxdb", TimeProvider.System, p.GetRequiredService<InfluxWriter>().PingAsync));
-        AddRoad(services, (p, host) => new EventsInfluxRoad(Options<KafkaOptions>(p), p.GetRequiredService<TopicLogs>(), p.GetRequiredService<PointWriter>(), host.CommittedAsync, TimeProvider.System), _ => Task.CompletedTask);
+        AddRoad(services, (p, host) => new EventsInfluxRoad(Options<KafkaOptions>(p), p.GetRequiredService<ITopicLogs>(), p.GetRequiredService<PointWriter>(),
+            new EventsInfluxSettings(host.CommittedAsync, p.GetRequiredService<KilledRecords>(), p.GetRequiredService<RecordReading>(), TimeProvider.System)), _ => Task.CompletedTask);
     }
 
     static void AddRoad(IServiceCollection services, Func<IServiceProvider, RoadHost, IRoad> newRoad, Func<IServiceProvider, Task> ready) =>

@@ -42,6 +42,14 @@ public sealed class ProcessorsOptions : IValidatableObject
     [Range(1, 64)]
     public int ConcurrentBatchesMax { get; set; } = 3;
 
+    /// <summary>How long reading and computing a batch may take, waits for stores excluded, before the process ends. Default 30 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan ProcessingDeadline { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Records a minute that may become dead letters because a processor threw; with one more the process stops. Default 100.</summary>
+    [Range(1, 1_000_000)]
+    public int FaultyRecordsMax { get; set; } = 100;
+
     /// <summary>How long a stop waits for batches that are being written. Default 15 s.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan StopBudget { get; set; } = TimeSpan.FromSeconds(15);

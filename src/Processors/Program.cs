@@ -28,7 +28,7 @@ if (errors.Count > 0 || args.Contains("--validate"))
 if (args.Contains("--migrate"))
     return await Migrations.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>());
 if (args is ["--accept", .. var accepted])
-    return await AcceptCommand.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>(), app.Services.GetRequiredService<TopicLogs>(), accepted);
+    return await AcceptCommand.RunAsync(app.Services.GetRequiredService<NpgsqlDataSource>(), app.Services.GetRequiredService<ITopicLogs>(), accepted);
 
 // Not where options are configured: the host reads its own while it is built, before ours are known to be valid.
 app.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout = app.Services.GetRequiredService<IOptions<ProcessorsOptions>>().Value.StopBudget + TimeSpan.FromSeconds(5);

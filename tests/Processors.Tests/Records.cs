@@ -1,5 +1,7 @@
 using System.Text;
 using Confluent.Kafka;
+using Pipeline.Processors.Consuming;
+using Pipeline.Processors.Failures;
 
 namespace Pipeline.Processors.Tests;
 
@@ -12,6 +14,9 @@ static class Records
     };
 
     public static ConsumeResult<byte[], byte[]> End(long offset) => new() { TopicPartitionOffset = new TopicPartitionOffset("efficiency.events", 3, offset), IsPartitionEOF = true };
+
+    public static RecordReading Reading(int faultyMax = 100) =>
+        new(new Turns(int.MaxValue), new ProcessingDeadline(TimeSpan.FromSeconds(30), TimeProvider.System), new FailureLimit(faultyMax, TimeProvider.System));
 
     public static byte[] Bytes(this string text) => Encoding.UTF8.GetBytes(text);
 

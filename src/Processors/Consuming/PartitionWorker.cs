@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Postgres;
 
 namespace Pipeline.Processors.Consuming;
@@ -10,7 +11,7 @@ public enum PartitionState { Acquiring, Running, Waiting, Stopped }
 /// Takes one assigned partition through its life: acquire the log, consume from there, process batch after batch, and after any failure
 /// acquire again. It ends only when the partition is revoked, or the process stops.
 /// </summary>
-sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, RecordPoller poller, WorkerSettings settings)
+sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRecordSource source, WorkerSettings settings)
 {
     static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(5);
 
@@ -43,12 +44,17 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, Reco
         LastError = null;
     }
 
-    public void Begin() => _running = Task.Run(RunAsync);
+    public void Begin() => _running = settings.StartAsync(RunAsync);
 
     /// <summary>Ends after the batch being written, or breaks it off when the budget is spent.</summary>
     public async Task EndAsync()
     {
-        await _end.CancelAsync();
+        // Not by the caller: what waits for the store may have much to do when it is cancelled, and the caller is the poll thread.
+        await settings.StartAsync(() =>
+        {
+            _end.Cancel();
+            return Task.CompletedTask;
+        });
         await _running;
     }
 
@@ -61,10 +67,10 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, Reco
             {
                 State = PartitionState.Acquiring;
                 Queue.Suspend();
-                poller.Suspend(this);
+                source.Suspend(this);
                 Attempt++;
                 NextOffset = await road.AcquireAsync(_end.Token);
-                poller.Start(this, NextOffset);
+                source.Start(this, NextOffset);
                 await ProcessAsync(() => failures = 0);
             }
             catch (OperationCanceledException) when (_end.IsCancellationRequested)
@@ -87,22 +93,17 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, Reco
         {
             // Records stay in the bounded queue until it is this partition's turn, so that waiting partitions hold nothing besides it.
             await Queue.FilledAsync(options.BatchEventsMax, options.BatchBytesMax, options.BatchLinger, _end.Token);
-            await settings.Turns.WaitAsync(_end.Token);
             RecordBatch batch;
-            try
+            using (await settings.Turns.TakeAsync(alone: false, _end.Token))
             {
                 batch = Queue.Take(options.BatchEventsMax, options.BatchBytesMax);
                 if (Queue.BelowLowMark)
-                    poller.Resume(this);
+                    source.Resume(this);
                 // Not cancelled by a revocation: the batch ends in milliseconds, and the fence decides whether it still counts.
                 NextOffset = await road.ProcessAsync(batch, settings.Abort);
             }
-            finally
-            {
-                settings.Turns.Release();
-            }
             succeeded();
-            poller.Store(this, NextOffset);
+            source.Store(this, NextOffset);
             if (NextOffset != batch.Next)
                 return;
         }
@@ -113,25 +114,27 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, Reco
     async Task<bool> SurviveAsync(Exception e, int failures)
     {
         LastError = e.Message;
-        settings.Metrics.Failure(settings.Road, e);
-        switch (e)
+        var failure = FailureClassifier.Classify(e);
+        settings.Metrics.Failure(settings.Road, failure);
+        switch (failure.Kind)
         {
-            case LogMismatchException mismatch:
+            case FailureKind.Stopped:
                 State = PartitionState.Stopped;
-                settings.Log.PartitionStopped(settings.Road, partition.ToString(), mismatch.Code, mismatch.Message);
+                settings.Log.PartitionStopped(settings.Road, partition.ToString(), (e as LogMismatchException)?.Code ?? "", e.Message);
                 await PauseAsync(BackoffMax);
                 return true;
-            case FencedException or Npgsql.PostgresException { SqlState: PostgresFaults.FencedState }:
+            case FailureKind.Fenced:
                 settings.Log.Fenced(settings.Road, partition.ToString(), e.Message);
                 await PauseAsync(Backoff(0));
                 return true;
-            case TopicUnavailableException or Sinks.Influx.InfluxUnavailableException or KafkaException:
-            case var other when PostgresFaults.Classify(other) == StoreFault.Transient:
+            case FailureKind.Transient:
                 State = PartitionState.Waiting;
                 settings.Log.Waiting(settings.Road, partition.ToString(), e.Message);
-                await PauseAsync(Backoff(failures));
+                await PauseAsync(e is DependencyUnavailableException open ? open.RetryAfter + Backoff(0) : Backoff(failures));
                 return true;
             default:
+                if (e is OutOfMemoryException)
+                    ProcessingDeadline.EndProcess($"{settings.Road} {partition}: {e.Message}");
                 State = PartitionState.Stopped;
                 settings.Fail(e);
                 return false;
@@ -139,8 +142,8 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, Reco
     }
 
     /// <summary>Doubling from 100 ms to 5 s, between half and all of it at random, so that partitions do not come back all at once.</summary>
-    static TimeSpan Backoff(int failures) =>
-        TimeSpan.FromTicks((long)(Math.Min(BackoffMin.Ticks * Math.Pow(2, Math.Min(failures, 10)), BackoffMax.Ticks) * (0.5 + (Random.Shared.NextDouble() / 2))));
+    TimeSpan Backoff(int failures) =>
+        TimeSpan.FromTicks((long)(Math.Min(BackoffMin.Ticks * Math.Pow(2, Math.Min(failures, 10)), BackoffMax.Ticks) * (0.5 + (settings.Random.NextDouble() / 2))));
 
     async Task PauseAsync(TimeSpan time)
     {
@@ -173,4 +176,12 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, Reco
 /// <param name="Turns">Bounds the batches under way.</param>
 /// <param name="Abort">Cancelled when the budget of a stop is spent.</param>
 /// <param name="Fail">Stops the process: going on would repeat a bug for ever.</param>
-sealed record WorkerSettings(string Road, ProcessorsOptions Options, SemaphoreSlim Turns, TimeProvider Clock, ProcessorMetrics Metrics, ILogger Log, CancellationToken Abort, Action<Exception> Fail);
+sealed record WorkerSettings(string Road, ProcessorsOptions Options, Turns Turns, TimeProvider Clock, ProcessorMetrics Metrics, ILogger Log, CancellationToken Abort, Action<Exception> Fail)
+{
+    /// <summary>Where workers run: the thread pool, or the simulator's own order.</summary>
+    public TaskScheduler Scheduler { get; init; } = TaskScheduler.Default;
+
+    public Random Random { get; init; } = Random.Shared;
+
+    public Task StartAsync(Func<Task> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, Scheduler).Unwrap();
+}

@@ -7,7 +7,7 @@ namespace Pipeline.Processors.Consuming;
 /// The one thread that polls a road's consumer and does nothing else: it hands records to the partitions' queues and pauses what is full,
 /// so that the group never waits for a store. Everything that changes the consumer runs here, between two polls.
 /// </summary>
-sealed class RecordPoller : IDisposable
+sealed class RecordPoller : IRecordSource, IDisposable
 {
     static readonly TimeSpan PollTimeout = TimeSpan.FromMilliseconds(20);
 
@@ -71,28 +71,25 @@ sealed class RecordPoller : IDisposable
         _consumer.Close();
     }
 
-    /// <summary>Consumes the partition from this offset on. Asked for by its worker after it acquired the log.</summary>
     public void Start(PartitionWorker worker, long offset)
     {
         var attempt = worker.Attempt;
         _commands.Enqueue(() => TryStart(worker, offset, attempt, SeeksMax));
     }
 
-    /// <summary>Reads no further until the partition is started again: what waits for its store or an operator waits in the log.</summary>
     public void Suspend(PartitionWorker worker) => _commands.Enqueue(() =>
     {
         if (IsCurrent(worker))
             Pause(worker);
     });
 
-    /// <summary>Lets a paused partition go on.</summary>
     public void Resume(PartitionWorker worker) => _commands.Enqueue(() =>
     {
         if (IsCurrent(worker) && worker.Started && _unpaused.Add(worker.Partition))
             _consumer.Resume([worker.Partition]);
     });
 
-    /// <summary>Notes how far the partition is processed; the client commits it to Kafka every second.</summary>
+    /// <summary>The client commits it to Kafka every second.</summary>
     public void Store(PartitionWorker worker, long nextOffset) => _commands.Enqueue(() =>
     {
         if (IsCurrent(worker))

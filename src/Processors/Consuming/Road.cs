@@ -9,6 +9,40 @@ public sealed record RecordBatch(IReadOnlyList<ConsumeResult<byte[], byte[]>> Re
 {
     /// <summary>Whether offsets of the stretch hold no record: markers of transactions, or records that are gone.</summary>
     public bool HasGaps => Next - From != Records.Count;
+
+    /// <summary>The first record with the offsets before it, and what comes behind it.</summary>
+    public (RecordBatch First, RecordBatch Others) SplitFirst()
+    {
+        var next = Records.Count > 1 ? Records[0].Offset.Value + 1 : Next;
+        return (new RecordBatch([Records[0]], From, next), new RecordBatch([.. Records.Skip(1)], next, Next));
+    }
+}
+
+/// <summary>Where a partition's records come from: Kafka's poll thread, or the simulator's log. No call waits.</summary>
+interface IRecordSource
+{
+    /// <summary>Consumes the partition from this offset on, into its worker's queue. Asked for by the worker after it acquired the log.</summary>
+    void Start(PartitionWorker worker, long offset);
+
+    /// <summary>Reads no further until the partition is started again: what waits for its store or an operator waits in the log.</summary>
+    void Suspend(PartitionWorker worker);
+
+    /// <summary>Lets a partition that was paused because its queue was full go on.</summary>
+    void Resume(PartitionWorker worker);
+
+    /// <summary>Notes how far the partition is processed.</summary>
+    void Store(PartitionWorker worker, long nextOffset);
+}
+
+/// <summary>Which log stands behind a topic's name, and what it holds: Kafka's word, or the simulator's.</summary>
+interface ITopicLogs
+{
+    /// <summary>The topic's id by a question that is asked after this call.</summary>
+    /// <exception cref="TopicUnavailableException">The cluster does not say.</exception>
+    Task<string> ReadIdAsync(string topic);
+
+    /// <inheritdoc cref="ReadIdAsync"/>
+    Task<Sinks.Postgres.LogExtent> ReadExtentAsync(TopicPartition partition);
 }
 
 /// <summary>What happens with the records of a topic's partitions. One road is one consumer group.</summary>

@@ -23,7 +23,7 @@ sealed class RoadHost(
         Name = road.Name;
         await ready.WaitAsync(stoppingToken);
         await services.Topics.EnsureAsync(stoppingToken);
-        var settings = new WorkerSettings(road.Name, options.Value, new SemaphoreSlim(options.Value.ConcurrentBatchesMax), services.Clock, services.Metrics, services.Log, _abort.Token, Fail);
+        var settings = new WorkerSettings(road.Name, options.Value, new Turns(options.Value.ConcurrentBatchesMax), services.Clock, services.Metrics, services.Log, _abort.Token, Fail);
         using var poller = new RecordPoller(road, kafka.Value.Consumer(road.Name), (p, owner) => new PartitionWorker(p, road.Open(p), owner, settings), services.Log);
         _poller = poller;
         services.Log.Consuming(road.Name, string.Join(", ", road.TopicNames));

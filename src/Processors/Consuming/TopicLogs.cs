@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Postgres;
 
 namespace Pipeline.Processors.Consuming;
@@ -10,7 +11,7 @@ public sealed class TopicUnavailableException(string message, Exception? inner =
 /// <summary>
 /// Which log stands behind a topic's name. A topic that was deleted and made again has another id, and its offsets mean other records.
 /// </summary>
-public sealed class TopicLogs(IAdminClient admin, TimeProvider clock)
+sealed class TopicLogs(IAdminClient admin, Breaker breaker, TimeProvider clock) : ITopicLogs
 {
     static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -48,7 +49,9 @@ public sealed class TopicLogs(IAdminClient admin, TimeProvider clock)
         return await asked;
     }
 
-    public async Task<LogExtent> ReadExtentAsync(TopicPartition partition)
+    public Task<LogExtent> ReadExtentAsync(TopicPartition partition) => breaker.RunAsync(_ => AskExtentAsync(partition), CancellationToken.None);
+
+    async Task<LogExtent> AskExtentAsync(TopicPartition partition)
     {
         try
         {
@@ -56,9 +59,9 @@ public sealed class TopicLogs(IAdminClient admin, TimeProvider clock)
             var end = await AskOffsetAsync(partition, OffsetSpec.Latest());
             return new LogExtent(start, end);
         }
-        catch (KafkaException e)
+        catch (Exception e) when (e is KafkaException or TimeoutException)
         {
-            throw new TopicUnavailableException($"{partition.Topic}[{partition.Partition.Value}]: {e.Error.Reason}", e);
+            throw new TopicUnavailableException($"{partition.Topic}[{partition.Partition.Value}]: {e.Message}", e);
         }
     }
 
@@ -69,7 +72,9 @@ public sealed class TopicLogs(IAdminClient admin, TimeProvider clock)
         return answer.ResultInfos[0].TopicPartitionOffsetError.Offset;
     }
 
-    async Task<string> AskIdAsync(string topic)
+    Task<string> AskIdAsync(string topic) => breaker.RunAsync(_ => DescribeAsync(topic), CancellationToken.None);
+
+    async Task<string> DescribeAsync(string topic)
     {
         try
         {

@@ -23,17 +23,15 @@ sealed class EventRecord(TopicOptions topic, string topicId, TimeProvider clock)
     /// <returns>The fault that keeps the record from being stored, or none. <see cref="Origin"/> holds at least tenant and times either way.</returns>
     public EventFault Read(ConsumeResult<byte[], byte[]> record)
     {
-        var recordUs = Math.Clamp(record.Message.Timestamp.UnixTimestampMs, 0, MsMax) * 1000;
-        var loggedUs = record.Message.Timestamp.Type == TimestampType.LogAppendTime ? recordUs : clock.GetUtcNow().ToUnixTimeMilliseconds() * 1000;
-        if (recordUs == 0)
-            recordUs = loggedUs;
-        Origin = new EventOrigin(topic.Tenant, null, default, recordUs, loggedUs, 0, false, null);
+        Origin = OriginUnread(record);
+        var recordUs = Origin.ReceivedAtUs;
         var fault = ReadHeader(record, out var header, out var headerBytes);
         if (fault.Exists)
             return fault;
         var receivedUs = header?.ReceivedAtMs * 1000 ?? recordUs;
         Origin = Origin with { Tenant = header?.Tenant ?? topic.Tenant, Tool = header?.Tool, ReceivedAtUs = receivedUs, Header = headerBytes };
         var value = record.Message.Value;
+        ArmedRecords.Read(value);
         fault = EventParser.Parse(value, ref Parsed);
         if (fault.Exists)
             return fault;
@@ -41,6 +39,14 @@ sealed class EventRecord(TopicOptions topic, string topicId, TimeProvider clock)
             return new EventFault(FaultReason.TimestampOutOfRange, "timestamp");
         Origin = Origin with { EventId = IdOf(record, header, value), OccurredAtUs = occurredUs, Corrected = corrected };
         return EventFault.None;
+    }
+
+    /// <summary>What is known of a record before anything of it is read: the topic's tenant and the broker's time.</summary>
+    public EventOrigin OriginUnread(ConsumeResult<byte[], byte[]> record)
+    {
+        var recordUs = Math.Clamp(record.Message.Timestamp.UnixTimestampMs, 0, MsMax) * 1000;
+        var loggedUs = record.Message.Timestamp.Type == TimestampType.LogAppendTime ? recordUs : clock.GetUtcNow().ToUnixTimeMilliseconds() * 1000;
+        return new EventOrigin(topic.Tenant, null, default, recordUs == 0 ? loggedUs : recordUs, loggedUs, 0, false, null);
     }
 
     /// <summary>Until the year 9000, so that sums of times never overflow.</summary>

@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using Pipeline.Contracts.Events;
 using Pipeline.Processors.Consuming;
+using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Influx;
 using Pipeline.Sinks.Postgres;
 using Pipeline.Sinks.Postgres.Events;
@@ -11,21 +12,21 @@ namespace Pipeline.Processors.Events;
 /// Writes each valid event as a point, at least once; a point written again overwrites itself. Offsets live in Kafka. Invalid events are
 /// skipped and counted here, because events-postgres dead-letters them.
 /// </summary>
-sealed class EventsInfluxRoad(KafkaOptions kafka, TopicLogs logs, PointWriter points, Func<TopicPartition, CancellationToken, Task<long?>> committed, TimeProvider clock) : IRoad
+sealed class EventsInfluxRoad(KafkaOptions kafka, ITopicLogs logs, PointWriter points, EventsInfluxSettings settings) : IRoad
 {
     public string Name => Roles.EventsInflux;
 
     public IReadOnlyList<string> TopicNames { get; } = [.. kafka.Events.Select(t => t.Name)];
 
     public IPartitionRoad Open(TopicPartition partition) =>
-        new InfluxPartition(this, points, partition, kafka.Events.First(t => t.Name == partition.Topic), clock);
+        new InfluxPartition(this, points, partition, kafka.Events.First(t => t.Name == partition.Topic), settings);
 
     /// <summary>Where the group stopped, or the log's start where it never was. A place that is no longer in the log is named and counted: its points can come only from a replay.</summary>
     internal async Task<(string TopicId, long Offset)> PositionAsync(TopicPartition partition, CancellationToken stop)
     {
         var topicId = await logs.ReadIdAsync(partition.Topic);
         var extent = await logs.ReadExtentAsync(partition);
-        var stored = await committed(partition, stop);
+        var stored = await settings.Committed(partition, stop);
         if (stored is { } offset && (offset < extent.Start || offset > extent.End))
             points.PlaceLost(partition, offset, extent);
         return (topicId, stored is { } known && known >= extent.Start && known <= extent.End ? known : extent.Start);
@@ -33,7 +34,7 @@ sealed class EventsInfluxRoad(KafkaOptions kafka, TopicLogs logs, PointWriter po
 }
 
 /// <summary>Stores the points of batches, and apart from them those that InfluxDB refuses.</summary>
-sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, ProcessorMetrics metrics, ILogger<PointWriter> log)
+sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Breakers breakers, ProcessorMetrics metrics, ILogger<PointWriter> log)
 {
     const string Road = Roles.EventsInflux;
 
@@ -47,21 +48,26 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Processo
             return;
         try
         {
-            await influx.WriteAsync(points.Lines(first, last), stop);
+            await breakers.Influx.RunAsync(s => influx.WriteAsync(points.Lines(first, last), s), stop);
             metrics.Points(Road, last - first);
         }
         catch (InfluxRefusedException e)
         {
             if (last - first == 1)
             {
-                await letters.WriteAsync(place, [points.Letter(first, e.Message)], stop);
-                metrics.Refused(Road);
+                await WriteLetterAsync(place, points.Letter(first, e.Message), stop);
                 return;
             }
             var middle = first + ((last - first) / 2);
             await WriteAsync(place, points, first, middle, stop);
             await WriteAsync(place, points, middle, last, stop);
         }
+    }
+
+    public async Task WriteLetterAsync(LogPlace place, DeadLetter letter, CancellationToken stop)
+    {
+        await breakers.Postgres.RunAsync(s => letters.WriteAsync(place, [letter], s), stop);
+        metrics.Refused(Road);
     }
 
     public void Skipped(EventFault fault) => metrics.Skipped(Road, fault);
@@ -73,34 +79,71 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Processo
     }
 }
 
+/// <param name="Committed">Where the group stopped.</param>
+sealed record EventsInfluxSettings(Func<TopicPartition, CancellationToken, Task<long?>> Committed, KilledRecords Killed, RecordReading Reading, TimeProvider Clock);
+
 /// <summary>One partition on its way to InfluxDB.</summary>
-sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPartition partition, TopicOptions topic, TimeProvider clock) : IPartitionRoad
+sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPartition partition, TopicOptions topic, EventsInfluxSettings settings) : IPartitionRoad
 {
     LogPlace? _log;
     EventRecord? _record;
+    IReadOnlySet<long> _killed = new HashSet<long>();
     readonly PointBatch _points = new();
+    readonly List<DeadLetter> _letters = [];
 
     public async Task<long> AcquireAsync(CancellationToken stop)
     {
         var (topicId, offset) = await road.PositionAsync(partition, stop);
         _log = new LogPlace(road.Name, partition.Topic, topicId, partition.Partition.Value);
-        _record = new EventRecord(topic, topicId, clock);
+        _record = new EventRecord(topic, topicId, settings.Clock);
+        _killed = await settings.Killed.ReadAsync(_log, offset, stop);
         return offset;
     }
 
     public async Task<long> ProcessAsync(RecordBatch records, CancellationToken stop)
     {
+        await settings.Reading.TogetherAsync(_log!.ToString(), () => Read(records), stop);
+        await writer.WriteAsync(_log!, _points, 0, _points.Count, stop);
+        foreach (var letter in _letters)
+            await writer.WriteLetterAsync(_log!, letter, stop);
+        return records.Next;
+    }
+
+    int Read(RecordBatch records)
+    {
         _points.Clear();
+        _letters.Clear();
         foreach (var record in records.Records)
+            Read(record);
+        return _points.Count;
+    }
+
+    /// <summary>Faults that events-postgres meets as well are its dead letters; what only the point meets becomes one here.</summary>
+    void Read(ConsumeResult<byte[], byte[]> record)
+    {
+        if (_killed.Contains(record.Offset))
+        {
+            writer.Skipped(new EventFault(FaultReason.KilledProcessor));
+            return;
+        }
+        var read = false;
+        try
         {
             var fault = _record!.Read(record);
+            read = true;
             if (fault.Exists)
                 writer.Skipped(fault);
             else
                 _points.Add(record, _record);
         }
-        await writer.WriteAsync(_log!, _points, 0, _points.Count, stop);
-        return records.Next;
+        catch (Exception e)
+        {
+            settings.Reading.Threw(e);
+            if (read)
+                _letters.Add(PostgresBatchBuilder.Letter(record, new EventFault(FaultReason.ProcessorFailed), _record!.Origin, e.ToString(), "sending", "fatal"));
+            else
+                writer.Skipped(new EventFault(FaultReason.ProcessorFailed));
+        }
     }
 
     public Task ReleaseAsync(CancellationToken stop) => Task.CompletedTask;
@@ -112,6 +155,9 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
 sealed class PointBatch
 {
     readonly LineProtocol _lines = new();
+
+    /// <summary>The line being made, so that one that fails halfway leaves nothing between the others.</summary>
+    readonly LineProtocol _line = new();
     readonly List<(int End, ConsumeResult<byte[], byte[]> Record, EventOrigin Origin)> _points = [];
 
     public int Count => _points.Count;
@@ -127,8 +173,10 @@ sealed class PointBatch
         var origin = read.Origin;
         var tool = origin.Tool is { } text ? System.Text.Encoding.UTF8.GetBytes(text) : default;
         long? corrected = origin.Corrected ? origin.OccurredAtUs - read.Parsed.TimestampUs : null;
-        EventPoint.Write(_lines, read.Parsed, record.Message.Value, new EventPoint.Context(origin.EventId, tool, corrected));
-        _lines.Raw("\n"u8);
+        _line.Clear();
+        EventPoint.Write(_line, read.Parsed, record.Message.Value, new EventPoint.Context(origin.EventId, tool, corrected));
+        _line.Raw("\n"u8);
+        _lines.Raw(_line.Bytes.Span);
         _points.Add((_lines.Length, record, origin));
     }
 

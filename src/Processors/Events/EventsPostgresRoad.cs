@@ -2,23 +2,28 @@ using Confluent.Kafka;
 using Npgsql;
 using Pipeline.Contracts.Events;
 using Pipeline.Processors.Consuming;
+using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Postgres;
 using Pipeline.Sinks.Postgres.Events;
 
 namespace Pipeline.Processors.Events;
 
 /// <summary>The road that the promise is about: every offset of the events topics becomes a row, a duplicate or a dead letter, once.</summary>
-sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, Func<TopicOptions, EventWriter> newWriter, ProcessorMetrics metrics, TimeProvider clock) : IRoad
+sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicOptions, IEventStore> newStore, EventsPostgresSettings settings) : IRoad
 {
     public string Name => Roles.EventsPostgres;
 
     public IReadOnlyList<string> TopicNames { get; } = [.. kafka.Events.Select(t => t.Name)];
 
-    public IPartitionRoad Open(TopicPartition partition) => new Partition(this, partition, kafka.Events.First(t => t.Name == partition.Topic));
-
-    sealed class Partition(EventsPostgresRoad road, TopicPartition partition, TopicOptions topic) : IPartitionRoad
+    public IPartitionRoad Open(TopicPartition partition)
     {
-        readonly EventWriter _writer = road._newWriter(topic);
+        var topic = kafka.Events.First(t => t.Name == partition.Topic);
+        return new Partition(partition, topic, logs, new EventWriter(newStore(topic)), settings);
+    }
+
+    sealed class Partition(TopicPartition partition, TopicOptions topic, ITopicLogs logs, EventWriter writer, EventsPostgresSettings settings) : IPartitionRoad
+    {
+        readonly PoisonGuard _guard = new(settings.BatchEventsMax);
         PostgresBatchBuilder? _builder;
         LogPlace? _log;
 
@@ -28,35 +33,68 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, Func<TopicOp
 
         public async Task<long> AcquireAsync(CancellationToken stop)
         {
-            var topicId = await road._logs.ReadIdAsync(partition.Topic);
-            var extent = await road._logs.ReadExtentAsync(partition);
+            var topicId = await logs.ReadIdAsync(partition.Topic);
+            var extent = await logs.ReadExtentAsync(partition);
             // Asked again, so that the extent is known to be that of this log and not of one made in between.
-            if (await road._logs.ReadIdAsync(partition.Topic) != topicId)
+            if (await logs.ReadIdAsync(partition.Topic) != topicId)
                 throw new TopicUnavailableException($"{partition.Topic} was made anew just now");
-            _log = new LogPlace(road.Name, partition.Topic, topicId, partition.Partition.Value);
-            _builder = new PostgresBatchBuilder(topic, topicId, road._clock);
+            _log = new LogPlace(Roles.EventsPostgres, partition.Topic, topicId, partition.Partition.Value);
+            _builder = new PostgresBatchBuilder(topic, topicId, settings.Reading, settings.Clock);
+            var fence = await AcquireAsync(_log, extent, stop);
+            _guard.Acquired(fence);
+            return fence.NextOffset;
+        }
+
+        async Task<Fence> AcquireAsync(LogPlace log, LogExtent extent, CancellationToken stop)
+        {
             try
             {
-                return await _writer.AcquireAsync(_log, extent, stop);
+                return await settings.Store.RunAsync(s => writer.AcquireAsync(log, extent, s), stop);
             }
             catch (LogMismatchException e) when (e.Code == "offset_beyond_end")
             {
                 // While the row was waited for, its owner may have gone on past the end that was read before.
-                return await _writer.AcquireAsync(_log, await road._logs.ReadExtentAsync(partition), stop);
+                extent = await logs.ReadExtentAsync(partition);
+                return await settings.Store.RunAsync(s => writer.AcquireAsync(log, extent, s), stop);
             }
         }
 
         public async Task<long> ProcessAsync(RecordBatch records, CancellationToken stop)
         {
             // Asked after the last record was fetched: the same id now means that all of them came from this log.
-            var topicId = road._logs.ReadIdAsync(partition.Topic);
+            var topicId = logs.ReadIdAsync(partition.Topic);
             if (records.HasGaps)
                 records = await ReadableAsync(records);
-            var batch = _builder!.Build(records);
             if (await topicId != _log!.TopicId)
                 throw new TopicUnavailableException($"{partition.Topic} was made anew");
-            await WriteAsync(batch, stop);
+            var rest = records;
+            while (rest.Records.Count > 0 && _guard.Of(rest.Records[0].Offset) is var reading and not Reading.Together)
+            {
+                (var first, rest) = rest.SplitFirst();
+                await ProcessFirstAsync(first, reading, stop);
+            }
+            if (rest.From < rest.Next)
+                await WriteAsync(await settings.Reading.TogetherAsync(_log.ToString(), () => _builder!.Build(rest), stop), stop);
             return records.Next;
+        }
+
+        /// <summary>One record of a stretch in which processes died.</summary>
+        async Task ProcessFirstAsync(RecordBatch single, Reading reading, CancellationToken stop)
+        {
+            var offset = single.Records[0].Offset.Value;
+            if (reading == Reading.Never)
+            {
+                await WriteAsync(_builder!.Unread(single, $"{PoisonGuard.TriesMax} processes in a row ended while they read it, the last of them with nothing else to read"), stop);
+                settings.Log.RecordKills(Roles.EventsPostgres, _log!.ToString(), offset);
+                return;
+            }
+            using var alone = await settings.Reading.AloneAsync(stop);
+            // 1. Which record it is, for good. A death from here to the end of step 3 is one more try of this record.
+            await settings.Store.RunAsync(s => writer.MarkTryingAsync(offset, s), stop);
+            // 2. It is read.
+            var batch = settings.Reading.WithinDeadline($"{_log}@{offset}", () => _builder!.Build(single));
+            // 3. Its commit takes the mark away.
+            await WriteAsync(batch, stop);
         }
 
         /// <summary>Stores the batch; one that the store refuses as data is halved until the record is alone that it refuses.</summary>
@@ -64,9 +102,9 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, Func<TopicOp
         {
             try
             {
-                road._metrics.Written(road.Name, await _writer.WriteAsync(batch, stop), road._clock.GetUtcNow(), batch);
+                settings.Metrics.Written(Roles.EventsPostgres, await settings.Store.RunAsync(s => writer.WriteAsync(batch, s), stop), settings.Clock.GetUtcNow(), batch);
             }
-            catch (PostgresException e) when (PostgresFaults.Classify(e) == StoreFault.Refused)
+            catch (PostgresException e) when (FailureClassifier.Classify(e).Kind == FailureKind.Invalid)
             {
                 if (batch.TrySplit(out var first, out var second))
                 {
@@ -95,7 +133,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, Func<TopicOp
             while (whole < records.Records.Count && records.Records[whole].Offset == records.From + whole)
                 whole++;
             var gap = records.From + whole;
-            var extent = await road._logs.ReadExtentAsync(partition);
+            var extent = await logs.ReadExtentAsync(partition);
             var removed = extent.Start > gap;
             if (!removed && (_hasGaps || _firstGap == gap))
             {
@@ -110,13 +148,13 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, TopicLogs logs, Func<TopicOp
                 : $"offset {gap} seems to hold no record; it is read again to make sure");
         }
 
-        public Task ReleaseAsync(CancellationToken stop) => _writer.ReleaseAsync(stop);
+        public Task ReleaseAsync(CancellationToken stop) => writer.ReleaseAsync(stop);
 
-        public ValueTask DisposeAsync() => _writer.DisposeAsync();
+        public ValueTask DisposeAsync() => writer.DisposeAsync();
     }
-
-    readonly TopicLogs _logs = logs;
-    readonly Func<TopicOptions, EventWriter> _newWriter = newWriter;
-    readonly ProcessorMetrics _metrics = metrics;
-    readonly TimeProvider _clock = clock;
 }
+
+/// <summary>What all partitions of the road share.</summary>
+/// <param name="Store">The breaker that every use of the store goes through.</param>
+/// <param name="BatchEventsMax">How many records the batch may have held in which a process died.</param>
+sealed record EventsPostgresSettings(Breaker Store, RecordReading Reading, ProcessorMetrics Metrics, TimeProvider Clock, ILogger Log, int BatchEventsMax);

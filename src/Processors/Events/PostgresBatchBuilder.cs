@@ -3,11 +3,12 @@ using Confluent.Kafka;
 using Pipeline.Contracts.Events;
 using Pipeline.Sinks.Postgres.Events;
 using Pipeline.Processors.Consuming;
+using Pipeline.Processors.Failures;
 
 namespace Pipeline.Processors.Events;
 
 /// <summary>Turns the records of one partition into what PostgreSQL is given: rows of valid events, letters of the others.</summary>
-sealed class PostgresBatchBuilder(TopicOptions topic, string topicId, TimeProvider clock)
+sealed class PostgresBatchBuilder(TopicOptions topic, string topicId, RecordReading reading, TimeProvider clock)
 {
     readonly EventRecord _record = new(topic, topicId, clock);
     readonly Utf8Strings _strings = new();
@@ -16,6 +17,21 @@ sealed class PostgresBatchBuilder(TopicOptions topic, string topicId, TimeProvid
     {
         var batch = new EventBatch(records.From, topic.Tenant) { Next = records.Next };
         foreach (var record in records.Records)
+            Add(batch, record);
+        return batch;
+    }
+
+    /// <summary>The stretch with its one record as a dead letter, although nothing of the record was read.</summary>
+    public EventBatch Unread(RecordBatch records, string message)
+    {
+        var batch = new EventBatch(records.From, topic.Tenant) { Next = records.Next };
+        batch.DeadLetters.Add(Letter(records.Records.Single(), new EventFault(FaultReason.KilledProcessor), _record.OriginUnread(records.Records[0]), message, kind: "fatal"));
+        return batch;
+    }
+
+    void Add(EventBatch batch, ConsumeResult<byte[], byte[]> record)
+    {
+        try
         {
             var fault = _record.Read(record);
             if (fault.Exists)
@@ -23,16 +39,22 @@ sealed class PostgresBatchBuilder(TopicOptions topic, string topicId, TimeProvid
             else
                 batch.Events.Add(Row(record));
         }
-        return batch;
+        catch (Exception e)
+        {
+            // A bug of ours that one record meets must not keep the others back.
+            reading.Threw(e);
+            batch.DeadLetters.Add(Letter(record, new EventFault(FaultReason.ProcessorFailed), _record.OriginUnread(record), e.ToString(), kind: "fatal"));
+        }
     }
 
-    public static DeadLetter Letter(ConsumeResult<byte[], byte[]> record, EventFault fault, in EventOrigin origin, string? message = null, string stage = "processing") => new()
+    public static DeadLetter Letter(ConsumeResult<byte[], byte[]> record, EventFault fault, in EventOrigin origin, string? message = null, string stage = "processing", string kind = "invalid") => new()
     {
         Offset = record.Offset.Value,
         Tenant = origin.Tenant,
         Fault = fault,
         Message = message,
         Stage = stage,
+        Kind = kind,
         Key = record.Message.Key,
         Value = record.Message.Value,
         Headers = HeadersOf(record),

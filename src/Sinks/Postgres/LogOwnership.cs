@@ -38,6 +38,22 @@ public sealed class LogOwnership(OwnershipRules rules)
         await command.ExecuteNonQueryAsync(stop);
     }
 
+    /// <summary>
+    /// Commits which record is about to be read. A record tried for the first time starts at the count from which records are tried alone, so that it gets
+    /// its own tries, wherever it stands behind others that went well.
+    /// </summary>
+    /// <exception cref="FencedException">Another owner has the log.</exception>
+    public static async Task MarkTryingAsync(NpgsqlConnection session, Fence fence, long offset, CancellationToken stop)
+    {
+        await using var command = Command(session, "UPDATE offsets SET tries = CASE WHEN trying = $3 THEN tries ELSE $4 END, trying = $3 WHERE log_id = $1 AND epoch = $2 AND closed_at IS NULL",
+            fence.LogId, fence.Epoch, offset, TriesBeforeAlone);
+        if (await command.ExecuteNonQueryAsync(stop) != 1)
+            throw new FencedException($"{fence.Log} has another owner");
+    }
+
+    /// <summary>After so many vanished owners in a row records are read one by one.</summary>
+    public const int TriesBeforeAlone = 3;
+
     async Task<Fence> TryAcquireAsync(NpgsqlConnection session, LogPlace log, LogExtent extent, CancellationToken stop)
     {
         await using var transaction = await session.BeginTransactionAsync(stop);
@@ -117,12 +133,15 @@ public sealed class LogOwnership(OwnershipRules rules)
             UPDATE offsets SET epoch = epoch + 1, tries = CASE WHEN owner <> $4 THEN tries + 1 ELSE tries END, owner = $4, backend_pid = pg_backend_pid(),
                 backend_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())
             WHERE consumer = $1 AND topic_id = $2 AND partition = $3 AND closed_at IS NULL
-            RETURNING log_id, epoch, next_offset
+            RETURNING log_id, epoch, next_offset, tries, trying
             """, log.Consumer, log.TopicId, log.Partition, rules.Owner);
         await using var reader = await command.ExecuteReaderAsync(stop);
         if (!await reader.ReadAsync(stop))
             throw new LogMismatchException(log, "topic_changed", $"{log}: topic id {log.TopicId} was closed before; a log never comes back.");
-        return new Fence(log, reader.GetInt32(0), reader.GetInt64(1), revision) { NextOffset = reader.GetInt64(2) };
+        return new Fence(log, reader.GetInt32(0), reader.GetInt64(1), revision)
+        {
+            NextOffset = reader.GetInt64(2), Tries = reader.GetInt32(3), Trying = await reader.IsDBNullAsync(4, stop) ? null : reader.GetInt64(4),
+        };
     }
 
     /// <summary>Ends the session that the row names (the failed attempt took its search_path back, so the view is asked), if it is still the same session: a client stopped inside COPY never times out by itself.</summary>

@@ -14,4 +14,10 @@ public sealed record Fence(LogPlace Log, int LogId, long Epoch, string Revision)
 {
     /// <summary>Moved by the owner alone, after each commit.</summary>
     public long NextOffset { get; set; }
+
+    /// <summary>How many owners in a row vanished without progress, when the log was acquired.</summary>
+    public int Tries { get; init; }
+
+    /// <summary>The record that the last of them was reading alone, if it was.</summary>
+    public long? Trying { get; init; }
 }

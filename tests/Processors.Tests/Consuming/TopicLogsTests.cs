@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using Pipeline.Pipeline.Tests.Harness;
 using Pipeline.Processors.Consuming;
+using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Postgres;
 
 namespace Pipeline.Processors.Tests.Consuming;
@@ -14,7 +15,7 @@ public sealed class TopicLogsTests
     {
         await using var topic = await TestTopic.CreateAsync($"logs-share-{Environment.ProcessId}", 1);
         using var admin = Admin(TestServers.Kafka);
-        var logs = new TopicLogs(admin, TimeProvider.System);
+        var logs = new TopicLogs(admin, Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
         var first = logs.ReadIdAsync(topic.Name);
         var others = Enumerable.Range(0, 100).Select(_ => logs.ReadIdAsync(topic.Name)).ToList();
         // Asked after the call: none of them may take the answer to the first question, and all take the same.
@@ -32,7 +33,7 @@ public sealed class TopicLogsTests
         TestServers.NeedsRealKafka("deleting a topic");
         await using var topic = await TestTopic.CreateAsync($"logs-anew-{Environment.ProcessId}", 2);
         using var admin = Admin(TestServers.Kafka);
-        var logs = new TopicLogs(admin, TimeProvider.System);
+        var logs = new TopicLogs(admin, Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
         var before = await logs.ReadIdAsync(topic.Name);
         await topic.MakeAnewAsync();
         Assert.NotEqual(before, await logs.ReadIdAsync(topic.Name));
@@ -44,7 +45,7 @@ public sealed class TopicLogsTests
         TestServers.NeedsRealKafka("removing records");
         await using var topic = await TestTopic.CreateAsync($"logs-extent-{Environment.ProcessId}", 2);
         using var admin = Admin(TestServers.Kafka);
-        var logs = new TopicLogs(admin, TimeProvider.System);
+        var logs = new TopicLogs(admin, Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
         var place = new TopicPartition(topic.Name, 1);
         Assert.Equal(new LogExtent(0, 0), await logs.ReadExtentAsync(place));
         await topic.PublishAsync(Enumerable.Range(0, 5).Select(i => new TopicRecord([1], [(byte)i], 1)));
@@ -58,7 +59,7 @@ public sealed class TopicLogsTests
     {
         using (var admin = Admin(TestServers.Kafka))
         {
-            var logs = new TopicLogs(admin, TimeProvider.System);
+            var logs = new TopicLogs(admin, Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
             var name = $"logs-missing-{Environment.ProcessId}";
             if (!TestServers.IsEmbedded)
             {
@@ -68,7 +69,7 @@ public sealed class TopicLogsTests
             }
         }
         using var away = Admin("127.0.0.1:1");
-        var none = new TopicLogs(away, TimeProvider.System);
+        var none = new TopicLogs(away, Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
         var asked = Enumerable.Range(0, 3).Select(_ => none.ReadIdAsync("any")).ToList();
         foreach (var question in asked)
             await Assert.ThrowsAsync<TopicUnavailableException>(() => question);

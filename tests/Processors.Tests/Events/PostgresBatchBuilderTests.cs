@@ -8,7 +8,7 @@ namespace Pipeline.Processors.Tests.Events;
 
 public sealed class PostgresBatchBuilderTests
 {
-    static readonly PostgresBatchBuilder Builder = new(new TopicOptions { Name = "efficiency.events", Tenant = "topic-tenant" }, "topic-id", TimeProvider.System);
+    static readonly PostgresBatchBuilder Builder = new(new TopicOptions { Name = "efficiency.events", Tenant = "topic-tenant" }, "topic-id", Reading(), TimeProvider.System);
 
     static string Event(string type, string data, string tool = "null") =>
         $$"""{"event_type":"{{type}}","timestamp":"2024-01-01T00:00:00Z","user_id":"\u0075\ud83d\ude00","project_id":"p","tool":{{tool}},"data":{{data}}}""";

@@ -9,11 +9,65 @@ public sealed class LogOwnershipTests
     static readonly CancellationToken Stop = TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task Owners_that_vanish_are_counted_and_a_record_tried_alone_gets_its_own_count()
+    {
+        await using var store = await Store.MigratedAsync();
+        async Task<(int, long?)> VanishAsync(string owner, long? trying)
+        {
+            await using var writer = store.Writer(owner);
+            var fence = await writer.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop);
+            if (trying is { } offset)
+                await writer.MarkTryingAsync(offset, Stop);
+            return (fence.Tries, fence.Trying);
+        }
+        Assert.Equal((0, null), await VanishAsync("a", null));
+        Assert.Equal((1, null), await VanishAsync("b", null));
+        Assert.Equal((2, null), await VanishAsync("c", null));
+        Assert.Equal((3, null), await VanishAsync("d", 0));
+        Assert.Equal((4, 0L), await VanishAsync("e", 0));
+        Assert.Equal((5, 0L), await VanishAsync("f", 0));
+        Assert.Equal((6, 0L), await VanishAsync("g", 1));
+        // Another record than the one before: it starts anew, but not from nothing.
+        Assert.Equal((4, 1L), await VanishAsync("h", null));
+    }
+
+    [Fact]
+    public async Task Progress_a_release_and_the_same_owner_count_nothing()
+    {
+        await using var store = await Store.MigratedAsync();
+        var one = await store.OwnerAsync();
+        Assert.Equal(0, (await one.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop)).Tries);
+        var two = await store.OwnerAsync(owner: "two");
+        await two.MarkTryingAsync(0, Stop);
+        await two.WriteAsync(Batch(0, 1, Row(0)), Stop);
+        Assert.Equal((1, null), await TriesAsync("three"));
+        var four = await store.OwnerAsync(owner: "four");
+        await four.ReleaseAsync(Stop);
+        Assert.Equal((0, null), await TriesAsync("five"));
+
+        async Task<(int, long?)> TriesAsync(string owner)
+        {
+            var fence = await store.Writer(owner).AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop);
+            return (fence.Tries, fence.Trying);
+        }
+    }
+
+    [Fact]
+    public async Task Under_an_old_epoch_no_record_is_marked()
+    {
+        await using var store = await Store.MigratedAsync();
+        var zombie = await store.OwnerAsync();
+        await store.OwnerAsync(owner: "two");
+        await Assert.ThrowsAsync<FencedException>(() => zombie.MarkTryingAsync(0, Stop));
+        Assert.Equal(0, await store.CountAsync("rev_1.offsets WHERE trying IS NOT NULL"));
+    }
+
+    [Fact]
     public async Task A_new_log_begins_at_its_start()
     {
         await using var store = await Store.MigratedAsync();
         var writer = store.Writer();
-        Assert.Equal(40, await writer.AcquireAsync(Store.Log(), new LogExtent(40, 90), Stop));
+        Assert.Equal(40, (await writer.AcquireAsync(Store.Log(), new LogExtent(40, 90), Stop)).NextOffset);
         Assert.Equal(["40 40 1"], await Rows(store, "SELECT first_offset || ' ' || next_offset || ' ' || epoch FROM rev_1.offsets"));
         await store.AssertConservedAsync();
     }
@@ -25,7 +79,7 @@ public sealed class LogOwnershipTests
         var first = await store.OwnerAsync();
         await first.WriteAsync(Batch(0, 3, Row(0), Row(1)), Stop);
         var second = store.Writer("two");
-        Assert.Equal(3, await second.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop));
+        Assert.Equal(3, (await second.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop)).NextOffset);
         await second.WriteAsync(Batch(3, 4, Row(3)), Stop);
         Assert.Equal(2, await store.Database.ValueAsync<long>("SELECT epoch FROM rev_1.offsets"));
         // Only the fence stops the first: it still has its session and the offset that it knows of.
@@ -72,7 +126,7 @@ public sealed class LogOwnershipTests
             await store.CountAsync("pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0);
         goOn.Release();
         await writing;
-        Assert.Equal(1, await next);
+        Assert.Equal(1, (await next).NextOffset);
         await store.AssertConservedAsync();
     }
 
@@ -87,7 +141,7 @@ public sealed class LogOwnershipTests
         var writing = Task.Run(() => zombie.WriteAsync(Batch(0, 2, Row(0), Row(1)), Stop), Stop);
         await inside.WaitAsync(Stop);
         var next = store.Writer("two");
-        Assert.Equal(0, await next.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop).WaitAsync(TimeSpan.FromSeconds(30), Stop));
+        Assert.Equal(0, (await next.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop).WaitAsync(TimeSpan.FromSeconds(30), Stop)).NextOffset);
         goOn.Release();
         await Assert.ThrowsAnyAsync<Exception>(() => writing);
         await next.WriteAsync(Batch(0, 1, Row(0, Id(5))), Stop);
@@ -104,7 +158,7 @@ public sealed class LogOwnershipTests
         var zombie = await store.OwnerAsync(armed: p => { if (p == Sinks.Postgres.Events.ArmedPoint.BeforeCommit) { inside.Release(); goOn.Wait(Stop); } });
         var writing = Task.Run(() => zombie.WriteAsync(Batch(0, 1, Row(0)), Stop), Stop);
         await inside.WaitAsync(Stop);
-        Assert.Equal(0, await store.Writer("two").AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop).WaitAsync(TimeSpan.FromSeconds(30), Stop));
+        Assert.Equal(0, (await store.Writer("two").AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop).WaitAsync(TimeSpan.FromSeconds(30), Stop)).NextOffset);
         goOn.Release();
         await Assert.ThrowsAnyAsync<Exception>(() => writing);
         await store.AssertConservedAsync();
@@ -147,7 +201,7 @@ public sealed class LogOwnershipTests
         var anew = Store.Log(topicId: "another-id");
         await StopsAsync(store, "topic_changed", anew, new LogExtent(0, 10));
         await AcceptAsync(store, "new_log");
-        Assert.Equal(3, await store.Writer("two").AcquireAsync(anew, new LogExtent(3, 10), Stop));
+        Assert.Equal(3, (await store.Writer("two").AcquireAsync(anew, new LogExtent(3, 10), Stop)).NextOffset);
         await store.AssertConservedAsync();
         Assert.Equal(["another-id 3 3 open", "topic-id 0 2 closed"],
             await Rows(store, "SELECT topic_id || ' ' || first_offset || ' ' || next_offset || ' ' || CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END FROM rev_1.offsets ORDER BY 1"));
@@ -163,7 +217,7 @@ public sealed class LogOwnershipTests
     {
         await using var store = await Store.MigratedAsync();
         await store.OwnerAsync();
-        Assert.Equal(0, await store.Writer("two", acceptNewLogs: true).AcquireAsync(Store.Log(topicId: "another-id"), new LogExtent(0, 0), Stop));
+        Assert.Equal(0, (await store.Writer("two", acceptNewLogs: true).AcquireAsync(Store.Log(topicId: "another-id"), new LogExtent(0, 0), Stop)).NextOffset);
     }
 
     [Fact]
@@ -176,13 +230,13 @@ public sealed class LogOwnershipTests
         await AcceptAsync(store, "loss", partition: 1);
         await StopsAsync(store, "records_expired", Store.Log(), new LogExtent(7, 10));
         await AcceptAsync(store, "loss");
-        Assert.Equal(7, await store.Writer("two").AcquireAsync(Store.Log(), new LogExtent(7, 10), Stop));
+        Assert.Equal(7, (await store.Writer("two").AcquireAsync(Store.Log(), new LogExtent(7, 10), Stop)).NextOffset);
         Assert.Equal(["topic-tenant 5"], await Rows(store, "SELECT tenant || ' ' || n FROM pipeline.outcomes WHERE outcome = 'expired'"));
         await store.AssertConservedAsync();
         // One word, one loss.
         await StopsAsync(store, "records_expired", Store.Log(), new LogExtent(8, 10));
         await AcceptAsync(store, "loss");
-        Assert.Equal(9, await store.Writer("three").AcquireAsync(Store.Log(), new LogExtent(9, 10), Stop));
+        Assert.Equal(9, (await store.Writer("three").AcquireAsync(Store.Log(), new LogExtent(9, 10), Stop)).NextOffset);
         Assert.Equal(["topic-tenant 7"], await Rows(store, "SELECT tenant || ' ' || n FROM pipeline.outcomes WHERE outcome = 'expired'"));
         await store.AssertConservedAsync();
     }
@@ -194,7 +248,7 @@ public sealed class LogOwnershipTests
         var writer = await store.OwnerAsync();
         await writer.WriteAsync(Batch(0, 2, Row(0), Row(1)), Stop);
         await StopsAsync(store, "offset_beyond_end", Store.Log(), new LogExtent(0, 1));
-        Assert.Equal(2, await store.Writer("two").AcquireAsync(Store.Log(), new LogExtent(0, 2), Stop));
+        Assert.Equal(2, (await store.Writer("two").AcquireAsync(Store.Log(), new LogExtent(0, 2), Stop)).NextOffset);
     }
 
     [Fact]
@@ -206,7 +260,7 @@ public sealed class LogOwnershipTests
         await store.ExecuteAsync("CREATE SCHEMA rev_2");
         await new Migrations(store.Pool).ApplyAsync(Stop);
         await store.ExecuteAsync("UPDATE control.live SET revision = 'rev_2'");
-        Assert.Equal(0, await writer.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop));
+        Assert.Equal(0, (await writer.AcquireAsync(Store.Log(), new LogExtent(0, 10), Stop)).NextOffset);
         await writer.WriteAsync(Batch(0, 1, Row(0)), Stop);
         Assert.Equal((1, 1), (await store.CountAsync("rev_1.events"), await store.CountAsync("rev_2.events")));
     }

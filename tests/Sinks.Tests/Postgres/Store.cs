@@ -44,7 +44,7 @@ sealed class Store : IAsyncDisposable
 
     public EventWriter Writer(string owner = "one", Action<ArmedPoint>? armed = null, bool acceptNewLogs = false)
     {
-        var writer = new EventWriter(Sessions, new LogOwnership(new OwnershipRules(owner, acceptNewLogs, "topic-tenant")), armed);
+        var writer = new EventWriter(new PostgresEventStore(Sessions, new LogOwnership(new OwnershipRules(owner, acceptNewLogs, "topic-tenant")), armed));
         _writers.Add(writer);
         return writer;
     }

@@ -3,7 +3,7 @@ using Pipeline.Contracts.Events;
 namespace Pipeline.Sinks.Postgres.Events;
 
 /// <summary>What the ledger knew of an id before this batch: the digest of the bytes and the place of the row.</summary>
-sealed record KnownEvent(byte[] Digest, int LogId, long Offset, DateTime LoggedAt)
+public sealed record KnownEvent(byte[] Digest, int LogId, long Offset, DateTime LoggedAt)
 {
     /// <summary>The stored bytes, read only where digests differ; null when retention or erasure removed the row.</summary>
     public byte[]? Value { get; set; }
@@ -12,7 +12,7 @@ sealed record KnownEvent(byte[] Digest, int LogId, long Offset, DateTime LoggedA
 /// <summary>
 /// Sorts the events of one batch into new, duplicate and conflicting. First is the first committed; within a batch, the lowest offset.
 /// </summary>
-sealed class Duplicates
+public sealed class Duplicates
 {
     readonly Dictionary<LedgerKey, EventRow> _firsts = [];
     readonly List<EventRow> _repeats = [];
@@ -37,7 +37,7 @@ sealed class Duplicates
     public IEnumerable<KnownEvent> Undecided() =>
         Firsts.Concat(_repeats).Where(r => _known.TryGetValue(r.Key, out var known) && !Same(known.Digest, r.Digest)).Select(r => _known[r.Key]).Distinct();
 
-    public (List<EventRow> New, List<EventRow> Repeated, List<EventRow> Conflicting) Resolve()
+    public ResolvedEvents Resolve()
     {
         List<EventRow> fresh = new(Firsts.Count), repeated = [], conflicting = [];
         foreach (var row in Firsts)
@@ -52,7 +52,7 @@ sealed class Duplicates
             var (digest, value) = _known.TryGetValue(row.Key, out var known) ? (known.Digest, known.Value) : (_firsts[row.Key].Digest, _firsts[row.Key].Value);
             (SaysTheSame(row, digest, value) ? repeated : conflicting).Add(row);
         }
-        return (fresh, repeated, conflicting);
+        return new ResolvedEvents(fresh, repeated, conflicting);
     }
 
     /// <summary>An event whose stored row is gone counts as the same: its id was stored once, and that is what the ledger promises.</summary>

@@ -71,16 +71,15 @@ static class EventStatements
     }
 
     /// <summary>What is left of the batch: aggregates, letters and outcomes.</summary>
-    public static async Task UpsertAsync(NpgsqlConnection session, Fence fence, EventBatch batch, List<EventRow> stored, List<EventRow> repeated,
-        List<EventRow> conflicting, CancellationToken stop)
+    public static async Task UpsertAsync(NpgsqlConnection session, Fence fence, EventBatch batch, ResolvedEvents resolved, CancellationToken stop)
     {
         await using var commands = new NpgsqlBatch(session);
-        if (stored.Count > 0)
+        if (resolved.New.Count > 0)
             commands.BatchCommands.Add(new NpgsqlBatchCommand(ActivityStatement.Upsert));
-        var letters = batch.DeadLetters.Concat(conflicting.Select(r => r.ToDeadLetter(new EventFault(FaultReason.ConflictingDuplicate, "event_id")))).ToList();
+        var letters = batch.DeadLetters.Concat(resolved.Conflicting.Select(r => r.ToDeadLetter(new EventFault(FaultReason.ConflictingDuplicate, "event_id")))).ToList();
         foreach (var command in DeadLetterStatement.Insert(fence.Log, letters))
             commands.BatchCommands.Add(command);
-        commands.BatchCommands.Add(OutcomeStatement.Upsert(fence.Log, batch, stored, repeated, letters));
+        commands.BatchCommands.Add(OutcomeStatement.Upsert(fence.Log, batch, resolved, letters));
         await commands.ExecuteNonQueryAsync(stop);
     }
 

@@ -11,13 +11,13 @@ static class OutcomeStatement
         ON CONFLICT (consumer, topic_id, partition, tenant, outcome) DO UPDATE SET n = outcomes.n + excluded.n
         """;
 
-    public static NpgsqlBatchCommand Upsert(LogPlace log, EventBatch batch, List<EventRow> stored, List<EventRow> repeated, List<DeadLetter> letters)
+    public static NpgsqlBatchCommand Upsert(LogPlace log, EventBatch batch, ResolvedEvents resolved, List<DeadLetter> letters)
     {
         var counts = new SortedDictionary<(string Tenant, string Outcome), long>();
         void Count(string tenant, string outcome, long n) => counts[(tenant, outcome)] = counts.GetValueOrDefault((tenant, outcome)) + n;
-        foreach (var row in stored)
+        foreach (var row in resolved.New)
             Count(row.Tenant, "stored", 1);
-        foreach (var row in repeated)
+        foreach (var row in resolved.Repeated)
             Count(row.Tenant, "duplicate", 1);
         foreach (var letter in letters)
             Count(letter.Tenant, "dead_lettered", 1);

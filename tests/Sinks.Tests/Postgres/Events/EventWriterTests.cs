@@ -33,7 +33,7 @@ public sealed class EventWriterTests
         await using var store = await Store.MigratedAsync();
         var writer = await store.OwnerAsync();
         Assert.Equal(new BatchOutcome(0, 0, 0, 5), await writer.WriteAsync(Batch(0, 5), Stop));
-        Assert.Equal(5, await writer.AcquireAsync(Store.Log(), new LogExtent(0, 5), Stop));
+        Assert.Equal(5, (await writer.AcquireAsync(Store.Log(), new LogExtent(0, 5), Stop)).NextOffset);
         await store.AssertConservedAsync();
     }
 
@@ -163,7 +163,7 @@ public sealed class EventWriterTests
                 await writer.WriteAsync(Batch(from, from + 1, Row(from)), Stop);
             else
                 await Assert.ThrowsAnyAsync<Exception>(() => writer.WriteAsync(Batch(from, from + 1, Row(from)), Stop));
-            Assert.Equal(stored ? from + 1 : from, await writer.AcquireAsync(Store.Log(), new LogExtent(0, 100), Stop));
+            Assert.Equal(stored ? from + 1 : from, (await writer.AcquireAsync(Store.Log(), new LogExtent(0, 100), Stop)).NextOffset);
             await store.AssertConservedAsync();
         }
     }

@@ -1,0 +1,40 @@
+using Pipeline.Processors.Consuming;
+
+namespace Pipeline.Processors.Failures;
+
+/// <summary>
+/// What is kept around code that reads records, which may throw, hang or end the process. One for the whole process, because what one
+/// road reads can end all of them.
+/// </summary>
+sealed class RecordReading(Turns turns, ProcessingDeadline deadline, FailureLimit failures)
+{
+    /// <summary>
+    /// Keeps every other reader of the process waiting until it is disposed. Only so a death of the process speaks against the one record that is
+    /// being read alone, and never against another partition's.
+    /// </summary>
+    public Task<Turns.Turn> AloneAsync(CancellationToken stop) => turns.TakeAsync(alone: true, stop);
+
+    /// <summary>Reads among others, under the deadline.</summary>
+    public async Task<T> TogetherAsync<T>(string what, Func<T> read, CancellationToken stop)
+    {
+        using (await turns.TakeAsync(alone: false, stop))
+            return WithinDeadline(what, read);
+    }
+
+    /// <summary>Reads under the deadline; the caller has its turn.</summary>
+    public T WithinDeadline<T>(string what, Func<T> read)
+    {
+        using (deadline.Start(what))
+            return read();
+    }
+
+    /// <summary>Whether a record that threw may become a dead letter.</summary>
+    /// <exception cref="ProcessorFaultyException">Too many did.</exception>
+    public void Threw(Exception cause)
+    {
+        // A record that takes all memory is not done with by leaving it: whatever runs beside it may be hit as well.
+        if (cause is OutOfMemoryException)
+            ProcessingDeadline.EndProcess(cause.Message);
+        failures.Note(cause);
+    }
+}

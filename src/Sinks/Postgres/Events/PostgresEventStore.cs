@@ -1,0 +1,99 @@
+using Npgsql;
+
+namespace Pipeline.Sinks.Postgres.Events;
+
+/// <summary>Places in a batch where a fault test can end or stop the process.</summary>
+public enum ArmedPoint { AfterLedger, InsideCopy, BeforeCommit, AfterCommit }
+
+/// <summary>The event store in PostgreSQL. Sessions must not be pooled: a pooled one would come back as another owner's.</summary>
+public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership ownership, Action<ArmedPoint>? armed = null) : IEventStore
+{
+    public async Task<IEventSession> OpenAsync(CancellationToken stop)
+    {
+        var connection = await sessions.OpenConnectionAsync(stop);
+        try
+        {
+            await using var setUp = new NpgsqlCommand(EventStatements.SetUpSession, connection);
+            await setUp.ExecuteNonQueryAsync(stop);
+            return new Session(connection, ownership, armed);
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    sealed class Session(NpgsqlConnection connection, LogOwnership ownership, Action<ArmedPoint>? armed) : IEventSession
+    {
+        readonly HashSet<long> _weeks = [];
+        readonly CopyBuffer _buffer = new();
+        readonly EventLedger _ledger = new();
+
+        public bool IsOpen => connection.State == System.Data.ConnectionState.Open;
+
+        public Task<Fence> AcquireAsync(LogPlace log, LogExtent extent, CancellationToken stop) => ownership.AcquireAsync(connection, log, extent, stop);
+
+        public Task MarkTryingAsync(Fence fence, long offset, CancellationToken stop) => LogOwnership.MarkTryingAsync(connection, fence, offset, stop);
+
+        public Task ReleaseAsync(Fence fence, CancellationToken stop) => LogOwnership.ReleaseAsync(connection, fence, stop);
+
+        /// <summary>Weeks of table events are made in transactions of their own, so that their lock is short.</summary>
+        public async Task MakeRoomAsync(IEnumerable<long> loggedAtUs, CancellationToken stop)
+        {
+            const long weekUs = 7L * 24 * 3600 * 1_000_000;
+            foreach (var time in loggedAtUs)
+            {
+                // 1970-01-01 was a Thursday; weeks start on Monday.
+                var week = Math.DivRem(time + (3L * 24 * 3600 * 1_000_000), weekUs, out _);
+                if (_weeks.Contains(week))
+                    continue;
+                await using var command = new NpgsqlCommand("SELECT ensure_week($1)", connection) { Parameters = { new() { Value = EventStatements.Time(time) } } };
+                await command.ExecuteNonQueryAsync(stop);
+                _weeks.Add(week);
+            }
+        }
+
+        public async Task<IEventTransaction> BeginAsync(CancellationToken stop) =>
+            new Transaction(await connection.BeginTransactionAsync(stop), _buffer, _ledger, armed);
+
+        public ValueTask DisposeAsync() => connection.DisposeAsync();
+    }
+
+    sealed class Transaction(NpgsqlTransaction transaction, CopyBuffer buffer, EventLedger ledger, Action<ArmedPoint>? armed) : IEventTransaction
+    {
+        readonly NpgsqlConnection _connection = transaction.Connection!;
+
+        public Task AdvanceAsync(Fence fence, long next, CancellationToken stop) => EventStatements.AdvanceAsync(_connection, fence, next, stop);
+
+        public async Task EnterIdsAsync(Fence fence, Duplicates ids, CancellationToken stop)
+        {
+            await ledger.EnterAsync(transaction, buffer, fence, ids, stop);
+            armed?.Invoke(ArmedPoint.AfterLedger);
+        }
+
+        public Task AddRowsAsync(Fence fence, List<EventRow> rows, CancellationToken stop) =>
+            EventStatements.CopyRowsAsync(_connection, buffer, fence, rows, armed is null ? null : () => armed(ArmedPoint.InsideCopy), stop);
+
+        public Task AddActivityAsync(Fence fence, List<EventRow> rows, CancellationToken stop) => ActivityStatement.CopyAsync(_connection, buffer, fence, rows, stop);
+
+        public Task AddOutcomesAsync(Fence fence, EventBatch batch, ResolvedEvents resolved, CancellationToken stop) =>
+            EventStatements.UpsertAsync(_connection, fence, batch, resolved, stop);
+
+        public async Task CommitAsync(CancellationToken stop)
+        {
+            armed?.Invoke(ArmedPoint.BeforeCommit);
+            try
+            {
+                await transaction.CommitAsync(stop);
+            }
+            catch (Exception e) when (e is not PostgresException)
+            {
+                throw new FencedException("the connection was lost during COMMIT; whether it was committed is read from the offsets row", e);
+            }
+            armed?.Invoke(ArmedPoint.AfterCommit);
+        }
+
+        public ValueTask DisposeAsync() => transaction.DisposeAsync();
+    }
+}

@@ -1,0 +1,69 @@
+using Pipeline.Processors.Failures;
+using Pipeline.Sinks.Postgres;
+
+namespace Pipeline.Processors.Tests.Failures;
+
+public sealed class PoisonGuardTests
+{
+    static Fence Fence(long next, int tries = 0, long? trying = null) => new(new LogPlace("c", "t", "id", 0), 1, 1, "rev_1") { NextOffset = next, Tries = tries, Trying = trying };
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public void After_fewer_than_three_vanished_owners_records_are_read_together(int tries)
+    {
+        var guard = new PoisonGuard(100);
+        guard.Acquired(Fence(40, tries));
+        Assert.Equal(Reading.Together, guard.Of(40));
+    }
+
+    [Fact]
+    public void After_three_the_stretch_that_a_batch_may_have_held_is_read_one_by_one()
+    {
+        var guard = new PoisonGuard(100);
+        guard.Acquired(Fence(40, 3));
+        Assert.Equal((Reading.Alone, Reading.Alone, Reading.Together), (guard.Of(40), guard.Of(139), guard.Of(140)));
+    }
+
+    [Fact]
+    public void A_record_that_was_being_read_alone_is_read_alone_again()
+    {
+        var guard = new PoisonGuard(100);
+        guard.Acquired(Fence(40, 1, 40));
+        Assert.Equal(Reading.Alone, guard.Of(40));
+    }
+
+    [Fact]
+    public void After_six_the_record_that_was_tried_is_not_read_again_and_its_neighbours_are()
+    {
+        var guard = new PoisonGuard(100);
+        guard.Acquired(Fence(40, 6, 42));
+        Assert.Equal((Reading.Alone, Reading.Never, Reading.Alone), (guard.Of(41), guard.Of(42), guard.Of(43)));
+    }
+
+    [Fact]
+    public void Six_vanished_owners_without_a_record_that_was_tried_cost_no_record()
+    {
+        var guard = new PoisonGuard(100);
+        guard.Acquired(Fence(40, 60));
+        Assert.Equal(Reading.Alone, guard.Of(40));
+    }
+
+    [Fact]
+    public void Acquired_again_within_the_stretch_it_goes_on_to_its_end()
+    {
+        var guard = new PoisonGuard(100);
+        guard.Acquired(Fence(40, 3));
+        guard.Acquired(Fence(90));
+        Assert.Equal((Reading.Alone, Reading.Together), (guard.Of(139), guard.Of(140)));
+    }
+
+    [Fact]
+    public void A_new_log_does_not_inherit_an_endless_stretch()
+    {
+        var guard = new PoisonGuard(100);
+        guard.Acquired(Fence(1_000_000, 3));
+        guard.Acquired(Fence(0));
+        Assert.Equal((Reading.Alone, Reading.Together), (guard.Of(99), guard.Of(100)));
+    }
+}
