@@ -4,12 +4,13 @@
 TEST_SERVERS=(postgres kafka influx)
 
 test_command() {
-  local coverage='' filters=() options=() projects=() words=()
+  local coverage='' faults='' filters=() options=() projects=() words=()
   while [ $# -gt 0 ]; do
     case $1 in
       --coverage) coverage=yes ;;
+      --faults) faults=yes && TEST_SERVERS=() ;;
       --) shift && options=("$@") && break ;;
-      -*) die "test knows only --coverage; options of the test runner come after --" ;;
+      -*) die "test knows only --coverage and --faults; options of the test runner come after --" ;;
       *) filters+=("$1") ;;
     esac
     shift
@@ -28,13 +29,26 @@ test_environment() {
   temporary_state
   packages_ensure
   servers_find "${TEST_SERVERS[@]}"
+  [ "$1" != test ] || faults_find
   build_solution
+  [ ${#TEST_SERVERS[@]} -eq 0 ] || test_servers
+}
+
+test_servers() {
   servers_up "${TEST_SERVERS[@]}"
   load_addresses "${TEST_SERVERS[@]}"
   export PIPELINE_TEST_KAFKA=$KAFKA PIPELINE_TEST_KAFKA_KIND=$KAFKA_KIND PIPELINE_TEST_POSTGRES=$POSTGRES
   export PIPELINE_TEST_INFLUX_URL=$INFLUX_URL PIPELINE_TEST_INFLUX_TOKEN=$INFLUX_TOKEN
   export PIPELINE_TEST_INFLUX_ORG=$INFLUX_ORG PIPELINE_TEST_INFLUX_API=$INFLUX_API
   say "running on: $(servers_in_words "${TEST_SERVERS[@]}")"
+}
+
+# What the fault suite starts for itself, because it harms it. Without the toolbox it skips and says so.
+faults_find() {
+  [ -n "$PIPELINE_TOOLBOX" ] || return 0
+  postgres_find
+  rabbitmq_find
+  compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || ! is_root || need_package libfaketime -- "libfaketime is missing (the fault suite moves clocks)"
 }
 
 servers_in_words() {
@@ -55,7 +69,13 @@ server_words() {
 # name contains it. Sets projects, words and options.
 test_selection() {
   local filter name hit matched=()
-  for name in "$REPO"/tests/*.Tests; do projects+=("$(basename "$name")"); done
+  if [ -n "$faults" ]; then
+    # Every fault, or those whose name contains a filter.
+    projects=(Faults)
+    PIPELINE_FAULTS=$(IFS=, && echo "${*:-all}") && export PIPELINE_FAULTS
+    return
+  fi
+  for name in "$REPO"/tests/*.Tests "$REPO/tests/Faults"; do projects+=("$(basename "$name")"); done
   for filter in "$@"; do
     hit=
     for name in "${projects[@]}"; do
@@ -69,6 +89,7 @@ test_selection() {
 
 test_run() {
   local reports=() name
+  export PIPELINE_FAULTS_RESULTS=$STATE/results/Faults
   for name in "${projects[@]}"; do
     say
     say "== $name"

@@ -63,6 +63,11 @@ public sealed class ConservationWatch : IAsyncDisposable
             // Not migrated yet.
             return null;
         }
+        catch (NpgsqlException)
+        {
+            // The server is down; what it shows when it is back counts.
+            return null;
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -38,6 +38,8 @@ public sealed class HostProcess : IAsyncDisposable
 
     public string Name { get; }
 
+    public int Id => _process.Id;
+
     public Uri Url { get; private set; } = new("http://127.0.0.1/");
 
     public bool HasExited => _process.HasExited;

@@ -6,23 +6,26 @@ namespace Pipeline.Pipeline.Tests.Harness;
 public sealed class TestDatabase : IAsyncDisposable
 {
     readonly NpgsqlDataSource _source;
-    readonly string _name;
+    readonly string _name, _server;
 
-    TestDatabase(string name)
+    TestDatabase(string name, string server)
     {
-        _name = name;
-        _source = NpgsqlDataSource.Create(TestServers.PostgresSettings(name));
-        var given = new Uri(TestServers.Postgres);
+        (_name, _server) = (name, server);
+        _source = NpgsqlDataSource.Create(TestServers.PostgresSettings(name, server));
+        var given = new Uri(server);
         Uri = $"{given.Scheme}://{given.UserInfo}@{given.Authority}/{name}{given.Query}";
     }
 
     /// <summary>As the hosts are told.</summary>
     public string Uri { get; }
 
-    public static async Task<TestDatabase> CreateAsync(string name)
+    /// <param name="server">Another server than the run's, with a database that exists.</param>
+    /// <param name="options">What follows the name in CREATE DATABASE.</param>
+    public static async Task<TestDatabase> CreateAsync(string name, string? server = null, string options = "")
     {
-        await AdministerAsync($"CREATE DATABASE {name}");
-        return new TestDatabase(name);
+        server ??= TestServers.Postgres;
+        await AdministerAsync(server, $"CREATE DATABASE {name} {options}");
+        return new TestDatabase(name, server);
     }
 
     public async Task<List<T>> RowsAsync<T>(string sql, Func<NpgsqlDataReader, T> read, params object[] values)
@@ -61,13 +64,12 @@ public sealed class TestDatabase : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _source.DisposeAsync();
-        await AdministerAsync($"DROP DATABASE IF EXISTS {_name} WITH (FORCE)");
+        await AdministerAsync(_server, $"DROP DATABASE IF EXISTS {_name} WITH (FORCE)");
     }
 
-    static async Task AdministerAsync(string sql)
+    static async Task AdministerAsync(string server, string sql)
     {
-        var given = new Uri(TestServers.Postgres).AbsolutePath.TrimStart('/');
-        var settings = TestServers.PostgresSettings(given);
+        var settings = TestServers.PostgresSettings(new Uri(server).AbsolutePath.TrimStart('/'), server);
         settings.Pooling = false;
         await using var connection = new NpgsqlConnection(settings.ConnectionString);
         await connection.OpenAsync();

@@ -36,9 +36,9 @@ static class TestServers
     }
 
     /// <summary>A <c>postgres://</c> URI as Npgsql's settings.</summary>
-    public static NpgsqlConnectionStringBuilder PostgresSettings(string database)
+    public static NpgsqlConnectionStringBuilder PostgresSettings(string database, string? server = null)
     {
-        var uri = new Uri(Postgres);
+        var uri = new Uri(server ?? Postgres);
         var user = uri.UserInfo.Split(':', 2);
         return new NpgsqlConnectionStringBuilder
         {

@@ -12,22 +12,25 @@ public sealed class TestTopic : IAsyncDisposable
     static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
     readonly IAdminClient _admin;
+    readonly string _servers;
+    readonly bool _isEmbedded;
     IProducer<byte[], byte[]>? _producer;
 
-    TestTopic(string name)
+    TestTopic(string name, string? servers)
     {
-        Name = name;
-        _admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = TestServers.Kafka, AllowAutoCreateTopics = true }).SetLogHandler((_, _) => { }).Build();
+        (Name, _servers, _isEmbedded) = (name, servers ?? TestServers.Kafka, servers is null && TestServers.IsEmbedded);
+        _admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _servers, AllowAutoCreateTopics = true }).SetLogHandler((_, _) => { }).Build();
     }
 
     public string Name { get; }
 
     public int Partitions { get; private set; }
 
-    public static async Task<TestTopic> CreateAsync(string name, int partitions)
+    /// <param name="servers">Other brokers than the run's.</param>
+    public static async Task<TestTopic> CreateAsync(string name, int partitions, string? servers = null)
     {
-        var topic = new TestTopic(name);
-        if (TestServers.IsEmbedded)
+        var topic = new TestTopic(name, servers);
+        if (topic._isEmbedded)
             await Until.TrueAsync($"topic {name} exists", Deadline, () => topic.CountPartitions() > 0);
         else
             await topic.MakeAsync(partitions);
@@ -99,7 +102,7 @@ public sealed class TestTopic : IAsyncDisposable
     /// <summary>Publishes in this order and returns when the broker has acknowledged every record.</summary>
     public async Task PublishAsync(IEnumerable<TopicRecord> records)
     {
-        var producer = _producer ??= new ProducerBuilder<byte[], byte[]>(ProducerSettings()).SetLogHandler((_, _) => { }).Build();
+        var producer = _producer ??= new ProducerBuilder<byte[], byte[]>(ProducerSettings(_servers)).SetLogHandler((_, _) => { }).Build();
         var pending = 1L;
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Error? failed = null;
@@ -123,9 +126,9 @@ public sealed class TestTopic : IAsyncDisposable
         Assert.Null(failed);
     }
 
-    public static ProducerConfig ProducerSettings() => new()
+    public static ProducerConfig ProducerSettings(string? servers = null) => new()
     {
-        BootstrapServers = TestServers.Kafka,
+        BootstrapServers = servers ?? TestServers.Kafka,
         Acks = Acks.All,
         EnableIdempotence = true,
         LingerMs = 5,
@@ -138,7 +141,7 @@ public sealed class TestTopic : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _producer?.Dispose();
-        if (!TestServers.IsEmbedded)
+        if (!_isEmbedded)
             await _admin.DeleteTopicsAsync([Name]);
         _admin.Dispose();
     }

@@ -1,0 +1,57 @@
+using Pipeline.Faults.Harness;
+using Pipeline.Pipeline.Tests.Harness;
+
+[assembly: AssemblyFixture(typeof(Pipeline.Faults.Report))]
+
+namespace Pipeline.Faults;
+
+/// <summary>Two lanes of the same test, side by side. Their cases exist only at run time.</summary>
+public sealed class FirstLaneTests(Lane lane) : FaultTests(lane), IClassFixture<Lane>
+{
+    public static IEnumerable<TheoryDataRow<string, int>> Cases() => CasesOf(0);
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Cases), DisableDiscoveryEnumeration = true)]
+    public Task Holds(string fault, int seed) => HoldsAsync(fault, seed);
+}
+
+public sealed class SecondLaneTests(Lane lane) : FaultTests(lane), IClassFixture<Lane>
+{
+    public static IEnumerable<TheoryDataRow<string, int>> Cases() => CasesOf(1);
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Cases), DisableDiscoveryEnumeration = true)]
+    public Task Holds(string fault, int seed) => HoldsAsync(fault, seed);
+}
+
+public abstract class FaultTests(Lane lane)
+{
+    protected static IEnumerable<TheoryDataRow<string, int>> CasesOf(int lane) => Selection.Of(lane).Select(c => new TheoryDataRow<string, int>(c.Fault.Name, c.Seed));
+
+    protected async Task HoldsAsync(string name, int seed)
+    {
+        var fault = Catalogue.Faults.Named(name);
+        if (Missing(fault.Needs) is { } missing)
+            Assert.Skip($"{name}: {missing}");
+        Seeds.Say($"seed {seed} (PIPELINE_FAULTS='{name}' PIPELINE_TEST_SEED={seed} repeats it)");
+        CourseReport report;
+        try
+        {
+            report = await new FaultCourse(lane, fault, seed).RunAsync();
+        }
+        catch (Exception e)
+        {
+            Report.Add($"| {name} | {seed} | | | | | | | | | | BROKEN: {e.Message.Split('\n')[0]} |");
+            throw;
+        }
+        Report.Add(report.ToString());
+        Seeds.Say(report.Resources);
+        Assert.True(report.Findings.Count == 0, string.Join('\n', report.Findings));
+    }
+
+    static string? Missing(Need needs) =>
+        TestServers.Toolbox is null ? "PIPELINE_TOOLBOX names no folder of servers that this suite could start for itself and harm"
+        : needs.HasFlag(Need.Root) && !Lane.IsRoot ? "it mounts a small file system, which needs root"
+        : needs.HasFlag(Need.FakeTime) && !File.Exists(Catalogue.FakeTime.Library) ? "libfaketime is missing (package libfaketime)"
+        : null;
+}

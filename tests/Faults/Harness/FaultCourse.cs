@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using Pipeline.Pipeline.Tests.Harness;
+
+namespace Pipeline.Faults.Harness;
+
+/// <summary>Load, inject, hold, heal, wait for quiescence, check.</summary>
+sealed class FaultCourse(Lane lane, Fault fault, int seed)
+{
+    static readonly TimeSpan LagGoneWithin = TimeSpan.FromSeconds(60), AfterHealing = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>Stored before anything goes wrong, so that the fault meets a pipeline at work.</summary>
+    const int PassedFirst = 400;
+
+    readonly Findings _findings = new();
+
+    public async Task<CourseReport> RunAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        var random = new Random(HashCode(seed, fault.Name));
+        await using var run = await FaultRun.CreateAsync(lane, fault, random);
+        await using var resources = new Resources(() => run.Hosts);
+        // 1. A pipeline at work.
+        await fault.PrepareAsync(run);
+        await run.StartHostsAsync();
+        run.Load.Begin();
+        await run.PassedAtLeastAsync(PassedFirst);
+        await Task.Delay(random.Next(800));
+        // 2. The fault, until it was seen everywhere and long enough.
+        var signs = new SignWatch(run, fault.Signs);
+        await StrikeAsync(run, signs);
+        // 3. Healing: from here on the time of recovery counts.
+        await fault.HealAsync(run);
+        var healed = Stopwatch.GetTimestamp();
+        var recovery = await RecoverAsync(run, healed);
+        // 4. Nothing moves any more.
+        await fault.CheckAsync(run, _findings);
+        var stored = await CheckAsync(run, resources);
+        foreach (var (sign, after) in signs.Seen)
+            _findings.Expect(after <= SignWatch.VisibleWithin, $"not visible within {SignWatch.VisibleWithin.TotalSeconds} s: {sign.Host} {sign.Text} ({(after is null ? "never" : $"after {after.Value.TotalSeconds:F1} s")})");
+        return new CourseReport(fault.Name, seed, run.Ledger.Read(), stored, recovery, [.. signs.Seen], resources.ToString(), Stopwatch.GetElapsedTime(started), _findings.List);
+    }
+
+    /// <summary>Not that of the runtime, which differs from process to process.</summary>
+    static int HashCode(int seed, string name) => name.Aggregate(seed, (hash, c) => unchecked((hash * 31) + c));
+
+    async Task StrikeAsync(FaultRun run, SignWatch signs)
+    {
+        await signs.BeginAsync();
+        var injecting = fault.InjectAsync(run);
+        // One that is brought about step by step says itself when it has struck.
+        if (!fault.SaysWhenItStruck)
+            run.Struck();
+        await injecting;
+        await Task.WhenAll(signs.EndedAsync(), Task.Delay(fault.Hold));
+    }
+
+    async Task<TimeSpan> RecoverAsync(FaultRun run, long healed)
+    {
+        var backlog = await run.Topic.EndsAsync();
+        var caughtUp = CatchUpAsync(run, backlog, healed);
+        await Task.Delay(AfterHealing);
+        await run.Load.EndAsync(TimeSpan.FromSeconds(30));
+        var recovery = await caughtUp;
+        await run.StoredUpToAsync(await run.Topic.EndsAsync(), LagGoneWithin);
+        var lagGone = Stopwatch.GetElapsedTime(healed);
+        _findings.Expect(lagGone <= LagGoneWithin, $"lag 0 only {lagGone.TotalSeconds:F0} s after healing");
+        return recovery;
+    }
+
+    static async Task<TimeSpan> CatchUpAsync(FaultRun run, Dictionary<int, long> backlog, long healed)
+    {
+        await run.StoredUpToAsync(backlog, TimeSpan.FromSeconds(90));
+        return Stopwatch.GetElapsedTime(healed);
+    }
+
+    async Task<Stored> CheckAsync(FaultRun run, Resources resources)
+    {
+        var stored = await Stored.ReadAsync(run.Database);
+        stored.CheckSets(run.Ledger.Read(), _findings);
+        await stored.CheckActivityAsync(run.Database, _findings);
+        _findings.AddRange(await FenceLog.BreachesAsync(run.Database));
+        _findings.AddRange(resources.Breaches());
+        try
+        {
+            await run.Watch.AssertAlwaysZeroAsync();
+        }
+        catch (Xunit.Sdk.XunitException e)
+        {
+            _findings.Add($"conservation: {e.Message}");
+        }
+        return stored;
+    }
+}
+
+/// <summary>One line of the table that a run leaves.</summary>
+sealed record CourseReport(string Fault, int Seed, Word Word, Stored Stored, TimeSpan Recovery, IReadOnlyList<(Sign Sign, TimeSpan? After)> Signs, string Resources, TimeSpan Took,
+    IReadOnlyList<string> Findings)
+{
+    public const string Head = "| fault | seed | ok | refused | unknown | stored | dead letters | duplicates | recovery s | visible by (s) | took s | verdict |\n| --- | --: | --: | --: | --: | --: | --: | --: | --: | --- | --: | --- |";
+
+    public override string ToString() =>
+        $"| {Fault} | {Seed} | {Word.Ok.Count} | {Word.Refused.Count} | {Word.Unknown.Count} | {Stored.Rows.Count} | {Stored.Letters.Count} | {Stored.Outcomes.Duplicate} | {Recovery.TotalSeconds:F1} | "
+        + $"{string.Join("; ", Signs.Select(s => $"{s.Sign.Host} {s.Sign.Text} ({(s.After is null ? "never" : $"{s.After.Value.TotalSeconds:F1}")})"))} | {Took.TotalSeconds:F0} | {(Findings.Count == 0 ? "held" : "BROKEN")} |";
+}

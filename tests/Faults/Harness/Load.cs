@@ -1,0 +1,29 @@
+namespace Pipeline.Faults.Harness;
+
+/// <summary>Clients of both kinds, from a moment to another.</summary>
+sealed class Load(FaultRun run) : IAsyncDisposable
+{
+    readonly CancellationTokenSource _stop = new();
+    readonly HttpClients _http = new(() => run.HostOf(Sign.Ingest)?.Url, run.Ledger, run.Fault.Load, new Random(run.Random.Next()));
+    Task _running = Task.CompletedTask;
+
+    public DirectProducer Direct { get; } = new(run.Brokers, run.Topic.Name, run.Ledger, run.Fault.Load, new Random(run.Random.Next()));
+
+    public void Begin() => _running = Task.WhenAll(_http.RunAsync(_stop.Token), Direct.RunAsync(_stop.Token));
+
+    /// <summary>Sends nothing new; what waits to be sent again has this long.</summary>
+    public async Task EndAsync(TimeSpan within)
+    {
+        await _stop.CancelAsync();
+        await _running;
+        await Task.WhenAll(_http.SettleAsync(within), Direct.SettleAsync());
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await EndAsync(TimeSpan.Zero);
+        _http.Dispose();
+        Direct.Dispose();
+        _stop.Dispose();
+    }
+}

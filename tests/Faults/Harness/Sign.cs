@@ -1,0 +1,68 @@
+using System.Diagnostics;
+
+namespace Pipeline.Faults.Harness;
+
+/// <summary>One place where a fault must be visible: exactly this field or metric of this host.</summary>
+/// <param name="Host"><c>ingest</c> or <c>processors</c>.</param>
+/// <param name="Text">As the documentation names it.</param>
+/// <param name="Shows">Compares the look before the fault with one after it.</param>
+sealed record Sign(string Host, string Text, Func<HostView, HostView, bool> Shows)
+{
+    public const string Processors = "processors", Ingest = "ingest";
+
+    public static Sign Grows(string host, string metric, string label = "") =>
+        new(host, label.Length == 0 ? metric : $"{metric}{{{label}}}", (before, now) => now.Answers && now.Metric(metric, label) > before.Metric(metric, label));
+
+    public static Sign Reaches(string host, string metric, string label, double value) =>
+        new(host, $"{metric}{{{label}}} = {value}", (_, now) => now.Answers && now.Metric(metric, label) >= value);
+
+    public static Sign Health(string host, string path, string value) => new(host, $"/health {path} = {value}", (_, now) => now.Field(path) == value);
+
+    public static Sign Partition(string state, string road = "events-postgres") =>
+        new(Processors, $"/health roads.{road}[].state = {state}", (_, now) => now.States(road).Contains(state));
+
+    /// <summary>The process is gone: nobody answers at its address, which a scrape shows as <c>up = 0</c>.</summary>
+    public static Sign Silent(string host) => new(host, "/health and /metrics do not answer (up = 0)", (_, now) => !now.Answers);
+
+    /// <summary>A dependency is down: its health and the batches that fail for it.</summary>
+    public static Sign[] Down(string dependency) => [Health(Processors, $"dependencies.{dependency}.healthy", "false"), Grows(Processors, "pipeline_process_failures_total", $"kind=\"{dependency}\"")];
+}
+
+/// <summary>Watches for the signs of one fault and notes when each was first seen.</summary>
+sealed class SignWatch(FaultRun run, IReadOnlyList<Sign> signs)
+{
+    public static readonly TimeSpan VisibleWithin = TimeSpan.FromSeconds(5);
+    static readonly TimeSpan GiveUpAfter = TimeSpan.FromSeconds(12), Pause = TimeSpan.FromMilliseconds(150);
+
+    readonly Dictionary<string, HostView> _before = [];
+    readonly Dictionary<Sign, TimeSpan> _seen = [];
+    Task _watching = Task.CompletedTask;
+
+    public async Task BeginAsync()
+    {
+        foreach (var host in signs.Select(s => s.Host).Distinct())
+            _before[host] = await HostView.LookAsync(run.HostOf(host));
+        _watching = Task.Run(WatchAsync);
+    }
+
+    /// <summary>Waits until every sign was seen, or far too long.</summary>
+    public Task EndedAsync() => _watching;
+
+    /// <summary>When each sign was first seen after the fault struck; null for never.</summary>
+    public IEnumerable<(Sign Sign, TimeSpan? After)> Seen => signs.Select(s => (s, _seen.TryGetValue(s, out var after) ? after : (TimeSpan?)null));
+
+    async Task WatchAsync()
+    {
+        while (_seen.Count < signs.Count && (run.StruckAt == 0 || Stopwatch.GetElapsedTime(run.StruckAt) < GiveUpAfter))
+        {
+            foreach (var host in _before.Keys)
+            {
+                var now = await HostView.LookAsync(run.HostOf(host));
+                if (run.StruckAt != 0)
+                    foreach (var sign in signs.Where(s => s.Host == host && !_seen.ContainsKey(s) && s.Shows(_before[host], now)))
+                        _seen[sign] = Stopwatch.GetElapsedTime(run.StruckAt);
+            }
+            await Task.Delay(Pause);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+namespace Pipeline.Faults.Servers;
+
+/// <summary>Apache Kafka of this run by the toolbox's script: one broker, or three. Broker numbers count from 1.</summary>
+sealed class OwnKafka
+{
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
+    readonly string _script, _folder;
+    readonly int _brokers;
+
+    OwnKafka(string script, string folder, int brokers, string servers) => (_script, _folder, _brokers, Servers) = (script, folder, brokers, servers);
+
+    /// <summary>Bootstrap servers, past every proxy.</summary>
+    public string Servers { get; }
+
+    /// <param name="proxiedPort">Where clients of the second listener reach it: the one broker behind a proxy; 0 for none.</param>
+    /// <param name="behindPort">Where that second listener listens.</param>
+    public static async Task<OwnKafka> StartAsync(string folder, int brokers, int proxiedPort = 0, int behindPort = 0)
+    {
+        var (script, data) = (Path.Combine(Lane.Toolbox, "kafka", "kafka"), Path.Combine(folder, $"kafka{brokers}"));
+        var port = Ports.Free(brokers * 10);
+        // The restart of the script looks for a line that begins with listeners=PLAINTEXT: its own, so that ours begins otherwise.
+        var settings = proxiedPort == 0 ? "" : $"listeners=CONTROLLER://127.0.0.1:{port + 1},PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behindPort} "
+            + $"advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxiedPort} "
+            + "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT inter.broker.listener.name=PLAINTEXT";
+        var servers = await ServerProcess.RunAsync(Patience, ["bash", script, "start", "--brokers", $"{brokers}", "--port", $"{port}", "--dir", data], ("KAFKA_SETTINGS", settings));
+        return new OwnKafka(script, data, brokers, servers.Trim());
+    }
+
+    public Task KillAsync(int broker) => RunAsync("kill", broker);
+
+    public Task RestartAsync(int broker) => RunAsync("restart", broker);
+
+    public Task KillAllAsync() => Task.WhenAll(Enumerable.Range(1, _brokers).Select(KillAsync));
+
+    public Task RestartAllAsync() => Task.WhenAll(Enumerable.Range(1, _brokers).Select(RestartAsync));
+
+    Task RunAsync(string verb, int broker) => ServerProcess.RunAsync(Patience, ["bash", _script, verb, $"{broker}", "--dir", _folder]);
+
+    public async Task EndAsync()
+    {
+        for (var broker = 1; broker <= _brokers; broker++)
+            if (File.Exists(Path.Combine(_folder, $"broker-{broker}", "pid")))
+                await ServerProcess.RunAsync(Patience, ["bash", "-c", "bash \"$0\" kill \"$1\" --dir \"$2\" || true", _script, $"{broker}", _folder]);
+    }
+}
