@@ -10,7 +10,7 @@ public sealed class FirstLaneTests(Lane lane) : FaultTests(lane), IClassFixture<
 {
     public static IEnumerable<TheoryDataRow<string, int>> Cases() => CasesOf(0);
 
-    [Theory(SkipTestWithoutData = true)]
+    [Theory]
     [MemberData(nameof(Cases), DisableDiscoveryEnumeration = true)]
     public Task Holds(string fault, int seed) => HoldsAsync(fault, seed);
 }
@@ -19,17 +19,23 @@ public sealed class SecondLaneTests(Lane lane) : FaultTests(lane), IClassFixture
 {
     public static IEnumerable<TheoryDataRow<string, int>> Cases() => CasesOf(1);
 
-    [Theory(SkipTestWithoutData = true)]
+    [Theory]
     [MemberData(nameof(Cases), DisableDiscoveryEnumeration = true)]
     public Task Holds(string fault, int seed) => HoldsAsync(fault, seed);
 }
 
 public abstract class FaultTests(Lane lane)
 {
-    protected static IEnumerable<TheoryDataRow<string, int>> CasesOf(int lane) => Selection.Of(lane).Select(c => new TheoryDataRow<string, int>(c.Fault.Name, c.Seed));
+    /// <summary>Where one fault is asked for by name, the other lane has none; a theory without a case would be an error.</summary>
+    const string Idle = "(this lane has no fault)";
+
+    protected static IEnumerable<TheoryDataRow<string, int>> CasesOf(int lane) =>
+        Selection.Of(lane).Select(c => (c.Fault.Name, c.Seed)).DefaultIfEmpty((Idle, 0)).Select(c => new TheoryDataRow<string, int>(c.Item1, c.Item2));
 
     protected async Task HoldsAsync(string name, int seed)
     {
+        if (name == Idle)
+            return;
         var fault = Catalogue.Faults.Named(name);
         if (Missing(fault.Needs) is { } missing)
             Assert.Skip($"{name}: {missing}");
