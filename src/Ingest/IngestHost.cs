@@ -25,7 +25,8 @@ static class IngestHost
     {
         var services = builder.Services;
         services.AddArea<KafkaOptions>(KafkaOptions.Section);
-        services.AddArea<IngestOptions>(IngestOptions.Section);
+        services.AddArea<IngestOptions>(IngestOptions.Section).Validate<IOptions<KafkaOptions>>(LeavesTimeToAnswer,
+            $"{nameof(IngestOptions)}.{nameof(IngestOptions.StopBudget)}: must be longer than {KafkaOptions.Section}:{nameof(KafkaOptions.DeliveryTimeout)}, so that a stop answers what was received.");
         services.AddArea<PostgresOptions>(PostgresOptions.Section);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(p => new InFlightBytes(Options<IngestOptions>(p).InFlightBytesMax));
@@ -83,13 +84,26 @@ static class IngestHost
         });
     }
 
+    static bool LeavesTimeToAnswer(IngestOptions ingest, IOptions<KafkaOptions> kafka)
+    {
+        try
+        {
+            return ingest.StopBudget > kafka.Value.DeliveryTimeout;
+        }
+        catch (OptionsValidationException)
+        {
+            // Reported by the area that it belongs to.
+            return true;
+        }
+    }
+
     static T Options<T>(IServiceProvider services) where T : class => services.GetRequiredService<IOptions<T>>().Value;
 }
 
-/// <summary>The last thing before the end: every delivery report that still can come.</summary>
-sealed class FlushAtStop(EventProducer producer, IOptions<IngestOptions> options) : IHostedService
+/// <summary>The last thing before the end: every delivery report that still can come. Usually none, because each request waits for its own.</summary>
+sealed class FlushAtStop(EventProducer producer) : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StopAsync(CancellationToken cancellationToken) => Task.Run(() => producer.Flush(options.Value.StopBudget), cancellationToken);
+    public Task StopAsync(CancellationToken cancellationToken) => Task.Run(() => producer.Flush(cancellationToken), CancellationToken.None);
 }

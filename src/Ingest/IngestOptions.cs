@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Ingest;
 
@@ -19,9 +20,18 @@ public sealed class IngestOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan RetryAfter { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long a stop waits for the broker to acknowledge what was received. Default 15 s.</summary>
+    /// <summary>
+    /// How long a host that was told to stop goes on serving while <c>/health/ready</c> says no. Default 1 s, in which Kubernetes takes an
+    /// endpoint away; a load balancer that polls needs its interval times the failures it wants to see.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
+    public TimeSpan StopDelay { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a stop then waits for the broker to acknowledge what was received. Default 15 s; longer than Kafka's <c>DeliveryTimeout</c>.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan StopBudget { get; set; } = TimeSpan.FromSeconds(15);
+
+    public StopTimes StopTimes => new(StopDelay, StopBudget);
 
     /// <summary>Origins whose pages may call the API; <c>*</c> allows all, without credentials. Default none.</summary>
     public List<string> AllowedOrigins { get; set; } = [];

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Processors;
 
@@ -50,9 +51,15 @@ public sealed class ProcessorsOptions : IValidatableObject
     [Range(1, 1_000_000)]
     public int FaultyRecordsMax { get; set; } = 100;
 
-    /// <summary>How long a stop waits for batches that are being written. Default 15 s.</summary>
+    /// <summary>How long a processor that was told to stop goes on consuming while <c>/health/ready</c> says no. Default 0: work comes from Kafka, no load balancer sends it.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
+    public TimeSpan StopDelay { get; set; }
+
+    /// <summary>How long a stop then waits for batches that are being written. Default 15 s.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan StopBudget { get; set; } = TimeSpan.FromSeconds(15);
+
+    public StopTimes StopTimes => new(StopDelay, StopBudget);
 
     public IReadOnlySet<string> RoleSet => Roles.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).ToHashSet(StringComparer.Ordinal);
 

@@ -93,8 +93,18 @@ sealed class EventProducer : IDisposable
         });
     }
 
-    /// <summary>Waits for the reports of everything produced.</summary>
-    public void Flush(TimeSpan budget) => _producer.Flush(budget);
+    /// <summary>Waits for the reports of everything produced, or until stopped.</summary>
+    public void Flush(CancellationToken stop)
+    {
+        try
+        {
+            _producer.Flush(stop);
+        }
+        catch (OperationCanceledException)
+        {
+            // Nobody was told that these events were accepted.
+        }
+    }
 
     public void Dispose() => _producer.Dispose();
 }

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Microsoft.Extensions.Options;
+using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Processors.Consuming;
 
@@ -7,7 +8,6 @@ namespace Pipeline.Processors.Consuming;
 sealed class RoadHost(
     Func<RoadHost, IRoad> newRoad, Task ready, IOptions<KafkaOptions> kafka, IOptions<ProcessorsOptions> options, RoadServices services) : BackgroundService
 {
-    readonly CancellationTokenSource _abort = new();
     RecordPoller? _poller;
 
     public string Name { get; private set; } = "";
@@ -21,14 +21,15 @@ sealed class RoadHost(
     {
         var road = newRoad(this);
         Name = road.Name;
-        await ready.WaitAsync(stoppingToken);
-        await services.Topics.EnsureAsync(stoppingToken);
-        var settings = new WorkerSettings(road.Name, options.Value, new Turns(options.Value.ConcurrentBatchesMax), services.Clock, services.Metrics, services.Log, _abort.Token, Fail);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, services.Stop.Refusing);
+        await ready.WaitAsync(ending.Token);
+        await services.Topics.EnsureAsync(ending.Token);
+        var settings = new WorkerSettings(road.Name, options.Value, new Turns(options.Value.ConcurrentBatchesMax), services.Clock, services.Metrics, services.Log, services.Stop.Abandoning, Fail);
         using var poller = new RecordPoller(road, kafka.Value.Consumer(road.Name), (p, owner) => new PartitionWorker(p, road.Open(p), owner, settings), services.Log);
         _poller = poller;
         services.Log.Consuming(road.Name, string.Join(", ", road.TopicNames));
 
-        var polling = Task.Factory.StartNew(() => poller.Run(stoppingToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var polling = Task.Factory.StartNew(() => poller.Run(ending.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
             await polling;
@@ -38,7 +39,6 @@ sealed class RoadHost(
             Fail(e);
         }
         // 1. Batches being written end, or are broken off when the budget is spent: nothing of a broken one counts.
-        _abort.CancelAfter(options.Value.StopBudget);
         await poller.EndedAsync();
         // 2. Only then the group is left, with the last offsets committed.
         await Task.Run(poller.Close, CancellationToken.None);
@@ -50,13 +50,7 @@ sealed class RoadHost(
         Environment.ExitCode = 1;
         services.Lifetime.StopApplication();
     }
-
-    public override void Dispose()
-    {
-        _abort.Dispose();
-        base.Dispose();
-    }
 }
 
 /// <summary>What every road needs of its host.</summary>
-sealed record RoadServices(TopicSetup Topics, ProcessorMetrics Metrics, TimeProvider Clock, ILogger<RoadHost> Log, IHostApplicationLifetime Lifetime);
+sealed record RoadServices(TopicSetup Topics, ProcessorMetrics Metrics, TimeProvider Clock, ILogger<RoadHost> Log, IHostApplicationLifetime Lifetime, GracefulStop Stop);

@@ -72,6 +72,18 @@ public sealed class ConfigurationTests
         Assert.Contains("AllowedOrigins must name origins", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_stop_must_leave_the_broker_the_time_that_it_has_else()
+    {
+        var settings = Valid();
+        settings["Pipeline__Ingest__StopBudget"] = "00:00:10";
+        var (exit, output) = await RunAsync(settings, "--validate");
+        Assert.Equal(1, exit);
+        Assert.Contains("IngestOptions.StopBudget: must be longer than Pipeline:Kafka:DeliveryTimeout", output, StringComparison.Ordinal);
+        settings["Pipeline__Kafka__DeliveryTimeout"] = "00:00:09";
+        Assert.Equal(0, (await RunAsync(settings, "--validate")).Exit);
+    }
+
     static async Task<(int Exit, string Output)> RunAsync(Dictionary<string, string> settings, params string[] arguments)
     {
         await using var process = new HostProcess("Ingest", settings, arguments);

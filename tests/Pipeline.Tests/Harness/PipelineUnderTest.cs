@@ -36,9 +36,16 @@ public sealed class PipelineUnderTest : IAsyncDisposable
 
     public async Task<HostProcess> StartIngestAsync(params (string Name, string Value)[] settings)
     {
+        var host = await LaunchIngestAsync(settings);
+        await Until.TrueAsync($"{host.Name} is ready", TimeSpan.FromSeconds(30), async () => (await Http.GetAsync(new Uri(host.Url, "health/ready"))).IsSuccessStatusCode);
+        return host;
+    }
+
+    /// <summary>Starts an Ingest that listens, but may have no broker to be ready for.</summary>
+    public async Task<HostProcess> LaunchIngestAsync(params (string Name, string Value)[] settings)
+    {
         var host = Launch("Ingest", [.. IngestSettings(), .. settings]);
         await host.ListeningAsync();
-        await Until.TrueAsync($"{host.Name} is ready", TimeSpan.FromSeconds(30), async () => (await Http.GetAsync(new Uri(host.Url, "health/ready"))).IsSuccessStatusCode);
         return host;
     }
 

@@ -61,6 +61,16 @@ public sealed class TestDatabase : IAsyncDisposable
     public async Task<long> CutSessionsAsync() => await ValueAsync<long>(
         "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name <> 'pipeline-tests'");
 
+    /// <summary>Takes a table away from everybody until the answer is disposed.</summary>
+    public async Task<IAsyncDisposable> LockAsync(string table)
+    {
+        var connection = await _source.OpenConnectionAsync();
+        await connection.BeginTransactionAsync();
+        await using var command = new NpgsqlCommand($"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE", connection);
+        await command.ExecuteNonQueryAsync();
+        return connection;
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _source.DisposeAsync();
