@@ -41,7 +41,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
             _log = new LogPlace(Roles.EventsPostgres, partition.Topic, topicId, partition.Partition.Value);
             _builder = new PostgresBatchBuilder(topic, topicId, settings.Reading, settings.Clock);
             var fence = await AcquireAsync(_log, extent, stop);
-            _guard.Acquired(fence);
+            _guard.Acquired(fence, extent.End);
             return fence.NextOffset;
         }
 

@@ -25,11 +25,11 @@ sealed class PoisonGuard(int batchRecordsMax)
     long _aloneUntil = -1;
     long _never = -1;
 
-    /// <summary>Takes in where the log stands and how its last owners ended.</summary>
-    public void Acquired(Fence fence)
+    /// <summary>Takes in where the log stands, how its last owners ended, and where the log ends: no batch that they read went beyond.</summary>
+    public void Acquired(Fence fence, long end)
     {
         // A record that was being read alone may still kill, even where its own tries have only begun.
-        var stretchEnd = fence.NextOffset + batchRecordsMax;
+        var stretchEnd = Math.Min(fence.NextOffset + batchRecordsMax, end);
         if (fence.Tries >= LogOwnership.TriesBeforeAlone || fence.Trying is not null)
             _aloneUntil = stretchEnd;
         // Acquired again in the middle of such a stretch, it goes on; in another log it would never end.

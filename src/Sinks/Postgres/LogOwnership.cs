@@ -77,7 +77,7 @@ public sealed class LogOwnership(OwnershipRules rules)
             throw new LogMismatchException(log, "offset_beyond_end", $"{log}: stored up to offset {stored.Value.NextOffset}, but the log ends at {extent.End}: the broker lost records.");
         else if (stored.Value.NextOffset < extent.Start)
             await AcceptLossAsync(session, log, stored.Value, extent, stop);
-        var fence = await RaiseEpochAsync(session, log, revision, stop);
+        var fence = await RaiseEpochAsync(session, log, extent, revision, stop);
         await transaction.CommitAsync(stop);
         return fence;
     }
@@ -127,14 +127,15 @@ public sealed class LogOwnership(OwnershipRules rules)
         await command.ExecuteNonQueryAsync(stop);
     }
 
-    async Task<Fence> RaiseEpochAsync(NpgsqlConnection session, LogPlace log, string revision, CancellationToken stop)
+    async Task<Fence> RaiseEpochAsync(NpgsqlConnection session, LogPlace log, LogExtent extent, string revision, CancellationToken stop)
     {
+        // An owner that vanished while there was nothing to read was not ended by a record.
         await using var command = Command(session, """
-            UPDATE offsets SET epoch = epoch + 1, tries = CASE WHEN owner <> $4 THEN tries + 1 ELSE tries END, owner = $4, backend_pid = pg_backend_pid(),
+            UPDATE offsets SET epoch = epoch + 1, tries = CASE WHEN next_offset >= $5 THEN 0 WHEN owner <> $4 THEN tries + 1 ELSE tries END, owner = $4, backend_pid = pg_backend_pid(),
                 backend_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())
             WHERE consumer = $1 AND topic_id = $2 AND partition = $3 AND closed_at IS NULL
             RETURNING log_id, epoch, next_offset, tries, trying
-            """, log.Consumer, log.TopicId, log.Partition, rules.Owner);
+            """, log.Consumer, log.TopicId, log.Partition, rules.Owner, extent.End);
         await using var reader = await command.ExecuteReaderAsync(stop);
         if (!await reader.ReadAsync(stop))
             throw new LogMismatchException(log, "topic_changed", $"{log}: topic id {log.TopicId} was closed before; a log never comes back.");

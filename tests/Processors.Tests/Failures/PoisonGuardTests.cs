@@ -13,7 +13,7 @@ public sealed class PoisonGuardTests
     public void After_fewer_than_three_vanished_owners_records_are_read_together(int tries)
     {
         var guard = new PoisonGuard(100);
-        guard.Acquired(Fence(40, tries));
+        guard.Acquired(Fence(40, tries), 10_000_000);
         Assert.Equal(Reading.Together, guard.Of(40));
     }
 
@@ -21,7 +21,7 @@ public sealed class PoisonGuardTests
     public void After_three_the_stretch_that_a_batch_may_have_held_is_read_one_by_one()
     {
         var guard = new PoisonGuard(100);
-        guard.Acquired(Fence(40, 3));
+        guard.Acquired(Fence(40, 3), 10_000_000);
         Assert.Equal((Reading.Alone, Reading.Alone, Reading.Together), (guard.Of(40), guard.Of(139), guard.Of(140)));
     }
 
@@ -29,7 +29,7 @@ public sealed class PoisonGuardTests
     public void A_record_that_was_being_read_alone_is_read_alone_again()
     {
         var guard = new PoisonGuard(100);
-        guard.Acquired(Fence(40, 1, 40));
+        guard.Acquired(Fence(40, 1, 40), 10_000_000);
         Assert.Equal(Reading.Alone, guard.Of(40));
     }
 
@@ -37,7 +37,7 @@ public sealed class PoisonGuardTests
     public void After_six_the_record_that_was_tried_is_not_read_again_and_its_neighbours_are()
     {
         var guard = new PoisonGuard(100);
-        guard.Acquired(Fence(40, 6, 42));
+        guard.Acquired(Fence(40, 6, 42), 10_000_000);
         Assert.Equal((Reading.Alone, Reading.Never, Reading.Alone), (guard.Of(41), guard.Of(42), guard.Of(43)));
     }
 
@@ -45,7 +45,7 @@ public sealed class PoisonGuardTests
     public void Six_vanished_owners_without_a_record_that_was_tried_cost_no_record()
     {
         var guard = new PoisonGuard(100);
-        guard.Acquired(Fence(40, 60));
+        guard.Acquired(Fence(40, 60), 10_000_000);
         Assert.Equal(Reading.Alone, guard.Of(40));
     }
 
@@ -53,8 +53,8 @@ public sealed class PoisonGuardTests
     public void Acquired_again_within_the_stretch_it_goes_on_to_its_end()
     {
         var guard = new PoisonGuard(100);
-        guard.Acquired(Fence(40, 3));
-        guard.Acquired(Fence(90));
+        guard.Acquired(Fence(40, 3), 10_000_000);
+        guard.Acquired(Fence(90), 10_000_000);
         Assert.Equal((Reading.Alone, Reading.Together), (guard.Of(139), guard.Of(140)));
     }
 
@@ -62,8 +62,16 @@ public sealed class PoisonGuardTests
     public void A_new_log_does_not_inherit_an_endless_stretch()
     {
         var guard = new PoisonGuard(100);
-        guard.Acquired(Fence(1_000_000, 3));
-        guard.Acquired(Fence(0));
+        guard.Acquired(Fence(1_000_000, 3), 10_000_000);
+        guard.Acquired(Fence(0), 10_000_000);
         Assert.Equal((Reading.Alone, Reading.Together), (guard.Of(99), guard.Of(100)));
+    }
+
+    [Fact]
+    public void What_came_into_the_log_later_was_in_no_batch_that_a_process_died_of()
+    {
+        var guard = new PoisonGuard(100);
+        guard.Acquired(Fence(40, 3), 50);
+        Assert.Equal((Reading.Alone, Reading.Together), (guard.Of(49), guard.Of(50)));
     }
 }

@@ -53,6 +53,14 @@ public sealed class LogOwnershipTests
     }
 
     [Fact]
+    public async Task Owners_that_vanish_with_nothing_to_read_count_nothing()
+    {
+        await using var store = await Store.MigratedAsync();
+        foreach (var owner in (string[])["a", "b", "c"])
+            Assert.Equal(0, (await store.Writer(owner).AcquireAsync(Store.Log(), new LogExtent(0, 0), Stop)).Tries);
+    }
+
+    [Fact]
     public async Task Under_an_old_epoch_no_record_is_marked()
     {
         await using var store = await Store.MigratedAsync();
