@@ -13,9 +13,13 @@ static class ArmedRecords
     static readonly (string Action, byte[] Marker)? Armed = Environment.GetEnvironmentVariable(Variable)?.Split(':', 2) is [var action, var marker]
         ? (action, Encoding.UTF8.GetBytes(marker)) : null;
 
-    public static void Read(ReadOnlySpan<byte> value)
+    /// <summary>The simulator's: what reading a value does to the simulated process. Null in operation.</summary>
+    public static Action<byte[]?>? Simulated { get; set; }
+
+    public static void Read(byte[]? value)
     {
-        if (Armed is { } armed && value.IndexOf(armed.Marker) >= 0)
+        Simulated?.Invoke(value);
+        if (Armed is { } armed && value.AsSpan().IndexOf(armed.Marker) >= 0)
             Act(armed.Action);
     }
 

@@ -101,7 +101,7 @@ sealed class PartitionQueue(int recordsMax, long bytesMax, TimeProvider clock)
         var lingerEnds = long.MaxValue;
         while (true)
         {
-            Task changed;
+            TaskCompletionSource changed;
             lock (_sync)
             {
                 ThrowIfBroken();
@@ -114,7 +114,7 @@ sealed class PartitionQueue(int recordsMax, long bytesMax, TimeProvider clock)
                 }
                 if (_changed.Task.IsCompleted)
                     _changed = NewSignal();
-                changed = _changed.Task;
+                changed = _changed;
             }
             await WaitAsync(changed, lingerEnds, stop);
         }
@@ -137,11 +137,13 @@ sealed class PartitionQueue(int recordsMax, long bytesMax, TimeProvider clock)
             throw new TopicUnavailableException("the log cannot be read on from here");
     }
 
-    async Task WaitAsync(Task changed, long lingerEnds, CancellationToken stop)
+    async Task WaitAsync(TaskCompletionSource changed, long lingerEnds, CancellationToken stop)
     {
         if (lingerEnds == long.MaxValue)
         {
-            await changed.WaitAsync(stop);
+            // Not Task.WaitAsync: it passes through a thread of the pool, which the simulator does not order.
+            using (stop.UnsafeRegister(static (changed, token) => ((TaskCompletionSource)changed!).TrySetCanceled(token), changed))
+                await changed.Task;
             return;
         }
         var left = TimeSpan.FromSeconds(Math.Max(0, (lingerEnds - clock.GetTimestamp()) / (double)clock.TimestampFrequency));

@@ -22,7 +22,9 @@ sealed class Turns(int max)
         }
         try
         {
-            await node.Value.Entered.Task.WaitAsync(stop);
+            // Not Task.WaitAsync: it passes through a thread of the pool, which the simulator does not order.
+            using (stop.UnsafeRegister(static (entered, token) => ((TaskCompletionSource)entered!).TrySetCanceled(token), node.Value.Entered))
+                await node.Value.Entered.Task;
         }
         catch (OperationCanceledException)
         {
