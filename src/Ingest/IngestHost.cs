@@ -35,6 +35,7 @@ static class IngestHost
         services.AddSingleton<Readiness>();
         services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-ingest")));
         services.AddSingleton<StatsReader>();
+        services.AddSingleton<DeadLetterReader>();
         services.AddHostedService<SchemaAtStart>();
         services.AddHostedService<FlushAtStop>();
         AddHealth(services);

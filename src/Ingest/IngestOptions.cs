@@ -39,6 +39,12 @@ public sealed class IngestOptions : IValidatableObject
     /// <summary>Whether browsers may send cookies or authorisation. Default false; not together with <c>*</c>.</summary>
     public bool AllowCredentials { get; set; }
 
+    /// <summary>
+    /// Whether <c>ops/*</c> is served. Default false: there are no keys and roles yet, so whoever reaches the port could read what users sent.
+    /// Switch it on where only operators reach it; an Ingest of its own for them may run beside the others.
+    /// </summary>
+    public bool Operations { get; set; }
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (AllowCredentials && AllowedOrigins.Contains("*"))

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Pipeline.Ingest;
 using Pipeline.Ingest.Events;
 using Pipeline.Ingest.Health;
+using Pipeline.Ingest.Operations;
 using Pipeline.Ingest.Statistics;
 using Pipeline.Sinks.Hosting;
 
@@ -21,5 +22,7 @@ return await new HostProgram("pipeline-ingest", IngestHost.Version, IngestHost.S
         api.MapHealth();
         api.MapEvents();
         api.MapStatistics();
+        if (app.Services.GetRequiredService<IOptions<IngestOptions>>().Value.Operations)
+            api.MapGroup("ops").MapDeadLetters();
     },
 }.RunAsync(args);

@@ -20,7 +20,11 @@ ASPNETCORE_URLS=http://127.0.0.1:$(port "$1")
 Pipeline__Kafka__BootstrapServers=$KAFKA
 Pipeline__Postgres__ConnectionString=$POSTGRES
 TEXT
-  [ "$1" = processors ] || return 0
+  if [ "$1" = ingest ]; then
+    # Nobody but this machine reaches it.
+    echo "Pipeline__Ingest__Operations=true"
+    return 0
+  fi
   cat <<TEXT
 Pipeline__Influx__Url=$INFLUX_URL
 Pipeline__Influx__Bucket=$INFLUX_BUCKET

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
@@ -12,9 +11,7 @@ static class EventEndpoints
     public static void MapEvents(this IEndpointRouteBuilder api) =>
         api.MapPost("events/batch", PostBatchAsync).WithName("PostEventBatch").WithSummary("Accept a batch of 1 to 1,000 efficiency events")
             .Accepts<BatchRequest>("application/json", "text/plain", "application/x-ndjson").Produces<BatchAnswer>()
-            .Produces<ProblemDetails>(400, "application/problem+json").Produces<ProblemDetails>(408, "application/problem+json")
-            .Produces<ProblemDetails>(413, "application/problem+json").Produces<ProblemDetails>(415, "application/problem+json")
-            .Produces<ProblemDetails>(422, "application/problem+json").Produces<ProblemDetails>(503, "application/problem+json");
+            .ProducesProblems(400, 408, 413, 415, 422, 503);
 
     static async Task PostBatchAsync(HttpContext http, EventProducer producer, InFlightBytes budget, IngestMetrics metrics, TimeProvider clock, IOptions<IngestOptions> options)
     {
@@ -27,7 +24,7 @@ static class EventEndpoints
             ?? (ndjson ? NdjsonReader.Read(batch, http.Request.Query) : BatchReader.Read(batch));
         if (problem is not null)
         {
-            await RefuseAsync(http, problem, batch, metrics, options.Value);
+            await RefuseAsync(http, problem, metrics, options.Value);
             return;
         }
         var receivedAt = clock.GetUtcNow();
@@ -45,35 +42,26 @@ static class EventEndpoints
         if (answer.ProcessedCount > 0 || answer.Results.Any(r => r.Verdict == "retry") && answer.Results.Any(r => r.Verdict == "rejected"))
             return http.Response.WriteAsJsonAsync(answer, BatchAnswer.Json);
         var problem = answer.Results.All(r => r.Verdict == "retry")
-            ? new Problem(503, "broker_unavailable", "The broker did not acknowledge any event; send the same batch again later.")
+            ? new Problem(503, "broker_unavailable", "The broker did not acknowledge any event; send the same batch again later.") { RetryAfter = options.RetryAfter }
             : new Problem(422, "nothing_valid", "No event of the batch is valid; each has its reason in results.");
-        return WriteAsync(http, problem, answer, options);
+        return WriteAsync(http, problem, answer);
     }
 
     /// <summary>A problem that carries the verdicts, so that a client treats both kinds of answer alike.</summary>
-    static Task WriteAsync(HttpContext http, Problem problem, BatchAnswer answer, IngestOptions options)
+    static Task WriteAsync(HttpContext http, Problem problem, BatchAnswer answer)
     {
         var details = problem.ToDetails();
         details.Extensions["batch_id"] = answer.BatchId;
         details.Extensions["processed_count"] = answer.ProcessedCount;
         details.Extensions["total_count"] = answer.TotalCount;
         details.Extensions["results"] = answer.Results;
-        SetRetryAfter(http, problem, options);
-        http.Response.StatusCode = problem.Status;
-        return http.Response.WriteAsJsonAsync(details, BatchAnswer.Json, "application/problem+json");
+        return problem.WriteAsync(http, details);
     }
 
-    static Task RefuseAsync(HttpContext http, Problem problem, EventBatch batch, IngestMetrics metrics, IngestOptions options)
+    static Task RefuseAsync(HttpContext http, Problem problem, IngestMetrics metrics, IngestOptions options)
     {
         metrics.Refused(problem.Code);
-        SetRetryAfter(http, problem, options);
-        return problem.WriteAsync(http);
-    }
-
-    static void SetRetryAfter(HttpContext http, Problem problem, IngestOptions options)
-    {
-        if (problem.Status == 503)
-            http.Response.Headers.RetryAfter = ((int)Math.Ceiling(options.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        return (problem.Status == 503 ? problem with { RetryAfter = options.RetryAfter } : problem).WriteAsync(http);
     }
 
     static Problem? FormatOf(HttpRequest request, out bool ndjson)

@@ -51,10 +51,16 @@ public sealed class PagesTests
         var host = await SharedHost.GetAsync();
         var api = (await host.GetAsync("/openapi/v1.json")).Json;
         Assert.StartsWith("3.", api.GetProperty("openapi").GetString(), StringComparison.Ordinal);
-        Assert.Equal(["/api/v1/events/batch", "/api/v1/events/stats/{user_id}"], api.GetProperty("paths").EnumerateObject().Select(p => p.Name).Order());
+        Assert.Equal(["/api/v1/events/batch", "/api/v1/events/stats/{user_id}", "/api/v1/ops/dead-letters", "/api/v1/ops/dead-letters/groups",
+            "/api/v1/ops/dead-letters/{consumer}/{topic_id}/{partition}/{offset}"], api.GetProperty("paths").EnumerateObject().Select(p => p.Name).Order());
         var post = api.GetProperty("paths").GetProperty("/api/v1/events/batch").GetProperty("post");
         Assert.Equal(["application/json", "application/x-ndjson", "text/plain"], post.GetProperty("requestBody").GetProperty("content").EnumerateObject().Select(c => c.Name).Order());
         Assert.Equal(["200", "400", "408", "413", "415", "422", "503"], post.GetProperty("responses").EnumerateObject().Select(c => c.Name).Order());
+        var list = api.GetProperty("paths").GetProperty("/api/v1/ops/dead-letters").GetProperty("get");
+        Assert.Equal(["consumer", "cursor", "fingerprint", "from", "kind", "limit", "partition", "reason", "stage", "state", "tenant", "to", "topic"],
+            list.GetProperty("parameters").EnumerateArray().Select(p => p.GetProperty("name").GetString()).Order());
+        Assert.Equal(["200", "400", "503"], list.GetProperty("responses").EnumerateObject().Select(c => c.Name).Order());
+        Assert.Contains("value_text", api.GetProperty("components").GetProperty("schemas").GetProperty("StoredDeadLetter").GetProperty("properties").EnumerateObject().Select(p => p.Name));
         Assert.Contains("batch_id", api.GetProperty("components").GetProperty("schemas").GetProperty("BatchRequest").GetProperty("properties").EnumerateObject().Select(p => p.Name));
     }
 

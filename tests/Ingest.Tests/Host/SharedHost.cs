@@ -6,7 +6,7 @@ namespace Pipeline.Ingest.Tests.Host;
 public sealed class SharedHost : IAsyncLifetime
 {
     static readonly Lazy<Task<IngestUnderTest>> Host = new(() => IngestUnderTest.StartAsync(
-        new() { ["Pipeline__Ingest__AllowedOrigins__0"] = "http://tool.example", ["Pipeline__Ingest__BodyBytesMax"] = "1000000" }, database: true));
+        new() { ["Pipeline__Ingest__AllowedOrigins__0"] = "http://tool.example", ["Pipeline__Ingest__BodyBytesMax"] = "1000000", ["Pipeline__Ingest__Operations"] = "true" }, database: true));
 
     internal static Task<IngestUnderTest> GetAsync() => Host.Value;
 
