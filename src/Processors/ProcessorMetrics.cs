@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Pipeline.Contracts.Events;
+using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Postgres.Events;
 
@@ -10,11 +11,12 @@ sealed class ProcessorMetrics
 {
     public const string MeterName = "Pipeline.Processors";
 
-    readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _lost, _refused, _failures, _breakerOpened;
+    readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _lost, _refused, _failures, _breakerOpened, _acquisitions, _clientErrors;
+    readonly System.Collections.Concurrent.ConcurrentBag<RoadHost> _roads = [];
     readonly Histogram<double> _delay;
     readonly Meter _meter;
 
-    public ProcessorMetrics(IMeterFactory meters)
+    public ProcessorMetrics(IMeterFactory meters, TimeProvider clock)
     {
         var meter = _meter = meters.Create(MeterName);
         _offsets = meter.CreateCounter<long>("pipeline_process_offsets", description: "Offsets passed by events-postgres, by outcome: stored, duplicate, dead_lettered, absent.");
@@ -26,6 +28,12 @@ sealed class ProcessorMetrics
         _refused = meter.CreateCounter<long>("pipeline_write_refused_points", description: "Points that InfluxDB refused as data; each is a dead letter.");
         _failures = meter.CreateCounter<long>("pipeline_process_failures", description: "Batches or acquisitions that failed and are tried again, by kind.");
         _breakerOpened = meter.CreateCounter<long>("pipeline_process_breaker_opened", description: "How often a dependency's circuit breaker opened.");
+        _acquisitions = meter.CreateCounter<long>("pipeline_process_acquisitions", description: "Partitions acquired, again after every failure and rebalance.");
+        _clientErrors = meter.CreateCounter<long>("pipeline_process_client_errors", description: "Errors of the Kafka client, by its code; it goes on by itself.");
+        meter.CreateObservableGauge("pipeline_process_queued_records", () => _roads.Select(r => new Measurement<long>(r.Workers.Sum(w => (long)w.Queue.Count), Label("road", r.Name))),
+            description: "Records that wait in memory for their partition's turn.");
+        meter.CreateObservableGauge("pipeline_process_oldest_seconds", () => _roads.Select(r => new Measurement<double>(OldestSeconds(r, clock), Label("road", r.Name))), "s",
+            "Age of the oldest record that is queued or being processed, by the broker's time; 0 when none waits.");
         _delay = meter.CreateHistogram<double>("pipeline_process_delay_seconds", "s", "From the broker's time of a batch's oldest event to its commit.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800] });
     }
@@ -62,6 +70,16 @@ sealed class ProcessorMetrics
         FailureKind.Invalid => "invalid",
         _ => "fatal",
     }));
+
+    public void Acquired(string road) => _acquisitions.Add(1, Label("road", road));
+
+    public void ClientError(string road, string code) => _clientErrors.Add(1, Label("road", road), Label("code", code));
+
+    /// <summary>Shows how much waits in the road's queues from now on.</summary>
+    public void Watch(RoadHost road) => _roads.Add(road);
+
+    static double OldestSeconds(RoadHost road, TimeProvider clock) =>
+        road.Workers.Min(w => w.OldestMs) is { } oldest ? Math.Max(0, (clock.GetUtcNow().ToUnixTimeMilliseconds() - oldest) / 1000.0) : 0;
 
     public void BreakerOpened(string dependency) => _breakerOpened.Add(1, Label("dependency", dependency));
 

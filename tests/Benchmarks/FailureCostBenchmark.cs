@@ -69,7 +69,7 @@ static class FailureCostBenchmark
 
     static IPartitionRoad Guarded()
     {
-        var metrics = new ProcessorMetrics(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>());
+        var metrics = new ProcessorMetrics(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>(), TimeProvider.System);
         var reading = new RecordReading(new Turns(int.MaxValue), new ProcessingDeadline(TimeSpan.FromSeconds(30), TimeProvider.System), new FailureLimit(100, TimeProvider.System));
         var settings = new EventsPostgresSettings(new Breaker(Dependencies.Postgres, new BreakerOptions(), TimeProvider.System, metrics, NullLogger.Instance),
             reading, metrics, TimeProvider.System, NullLogger.Instance, BatchEvents);
@@ -87,9 +87,11 @@ static class FailureCostBenchmark
     {
         readonly EventWriter _writer = new(new NoStore());
         readonly OneLog _logs = new();
-        readonly ProcessorMetrics _metrics = new(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>());
+        readonly ProcessorMetrics _metrics = new(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>(), TimeProvider.System);
         readonly PostgresBatchBuilder _builder = new(Topic, "id",
             new RecordReading(new Turns(1), new ProcessingDeadline(TimeSpan.FromSeconds(30), TimeProvider.System), new FailureLimit(1, TimeProvider.System)), TimeProvider.System);
+
+        public long DeadLetters => 0;
 
         public async Task<long> AcquireAsync(CancellationToken stop) =>
             (await _writer.AcquireAsync(new LogPlace(Roles.EventsPostgres, Topic.Name, "id", 0), new LogExtent(0, long.MaxValue), stop)).NextOffset;

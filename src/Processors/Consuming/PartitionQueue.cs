@@ -85,6 +85,16 @@ sealed class PartitionQueue(int recordsMax, long bytesMax, TimeProvider clock)
         }
     }
 
+    /// <summary>The broker's time of the record that waits longest, in unix ms; null when none does.</summary>
+    public long? OldestMs
+    {
+        get
+        {
+            lock (_sync)
+                return _records.TryPeek(out var oldest) ? oldest.Message.Timestamp.UnixTimestampMs : null;
+        }
+    }
+
     public int Count
     {
         get

@@ -17,6 +17,7 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
 
     readonly CancellationTokenSource _end = new();
     Task _running = Task.CompletedTask;
+    long? _processingMs;
 
     public TopicPartition Partition => partition;
 
@@ -33,7 +34,16 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
 
     public PartitionState State { get; private set; } = PartitionState.Acquiring;
 
+    /// <summary>What the partition waits for now; null while it runs.</summary>
     public string? LastError { get; private set; }
+
+    /// <summary>Failures since the partition was assigned; kept when it runs again, so that a short one is seen.</summary>
+    public PartitionFailures Failures { get; private set; } = new(0, null, null);
+
+    public long DeadLetters => road.DeadLetters;
+
+    /// <summary>The broker's time of the oldest record that is queued or being processed, in unix ms; null when nothing waits.</summary>
+    public long? OldestMs => _processingMs ?? Queue.OldestMs;
 
     public long NextOffset { get; private set; }
 
@@ -70,6 +80,7 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
                 source.Suspend(this);
                 Attempt++;
                 NextOffset = await road.AcquireAsync(_end.Token);
+                settings.Metrics.Acquired(settings.Road);
                 source.Start(this, NextOffset);
                 await ProcessAsync(() => failures = 0);
             }
@@ -100,7 +111,9 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
                 if (Queue.BelowLowMark)
                     source.Resume(this);
                 // Not cancelled by a revocation: the batch ends in milliseconds, and the fence decides whether it still counts.
+                _processingMs = batch.Records.Count > 0 ? batch.Records[0].Message.Timestamp.UnixTimestampMs : null;
                 NextOffset = await road.ProcessAsync(batch, settings.Abort);
+                _processingMs = null;
             }
             succeeded();
             source.Store(this, NextOffset);
@@ -114,6 +127,8 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
     async Task<bool> SurviveAsync(Exception e, int failures)
     {
         LastError = e.Message;
+        _processingMs = null;
+        Failures = new PartitionFailures(Failures.Count + 1, e.Message, settings.Clock.GetUtcNow());
         var failure = FailureClassifier.Classify(e);
         settings.Metrics.Failure(settings.Road, failure);
         switch (failure.Kind)
@@ -171,6 +186,9 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
         }
     }
 }
+
+/// <param name="Last">The latest one's message.</param>
+public sealed record PartitionFailures(long Count, string? Last, DateTimeOffset? LastAt);
 
 /// <summary>What all workers of one road share.</summary>
 /// <param name="Turns">Bounds the batches under way.</param>

@@ -24,7 +24,7 @@ sealed class RecordPoller : IRecordSource, IDisposable
     readonly HashSet<TopicPartition> _unpaused = [];
     IReadOnlyList<PartitionWorker> _last = [];
 
-    public RecordPoller(IRoad road, ConsumerConfig config, Func<TopicPartition, RecordPoller, PartitionWorker> newWorker, ILogger log)
+    public RecordPoller(IRoad road, ConsumerConfig config, Func<TopicPartition, RecordPoller, PartitionWorker> newWorker, ProcessorMetrics metrics, ILogger log)
     {
         _road = road;
         _newWorker = newWorker;
@@ -33,7 +33,11 @@ sealed class RecordPoller : IRecordSource, IDisposable
             .SetPartitionsAssignedHandler((_, assigned) => assigned.Select(Assign).ToList())
             .SetPartitionsRevokedHandler((_, revoked) => End(revoked))
             .SetPartitionsLostHandler((_, lost) => End(lost))
-            .SetErrorHandler((_, error) => _log.ClientError(_road.Name, error.Code.ToString(), error.Reason))
+            .SetErrorHandler((_, error) =>
+            {
+                metrics.ClientError(_road.Name, error.Code.ToString());
+                _log.ClientError(_road.Name, error.Code.ToString(), error.Reason);
+            })
             .SetLogHandler((_, _) => { })
             .Build();
     }

@@ -73,6 +73,9 @@ public interface IPartitionRoad : IAsyncDisposable
     /// </summary>
     Task<long> ProcessAsync(RecordBatch batch, CancellationToken stop);
 
+    /// <summary>How many records became dead letters since this partition was assigned.</summary>
+    long DeadLetters { get; }
+
     /// <summary>Tells the next owner that this one ends in order.</summary>
     Task ReleaseAsync(CancellationToken stop);
 }

@@ -25,8 +25,9 @@ sealed class RoadHost(
         await ready.WaitAsync(ending.Token);
         await services.Topics.EnsureAsync(ending.Token);
         var settings = new WorkerSettings(road.Name, options.Value, new Turns(options.Value.ConcurrentBatchesMax), services.Clock, services.Metrics, services.Log, services.Stop.Abandoning, Fail);
-        using var poller = new RecordPoller(road, kafka.Value.Consumer(road.Name), (p, owner) => new PartitionWorker(p, road.Open(p), owner, settings), services.Log);
+        using var poller = new RecordPoller(road, kafka.Value.Consumer(road.Name), (p, owner) => new PartitionWorker(p, road.Open(p), owner, settings), services.Metrics, services.Log);
         _poller = poller;
+        services.Metrics.Watch(this);
         services.Log.Consuming(road.Name, string.Join(", ", road.TopicNames));
 
         var polling = Task.Factory.StartNew(() => poller.Run(ending.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);

@@ -42,25 +42,26 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Breakers
     /// Stores the lines from first to last. InfluxDB refuses a batch for one bad line and may have kept the others, so a refused stretch is
     /// halved until the bad line is alone; sending the others twice changes nothing.
     /// </summary>
-    public async Task WriteAsync(LogPlace place, PointBatch points, int first, int last, CancellationToken stop)
+    /// <returns>How many were refused for good.</returns>
+    public async Task<int> WriteAsync(LogPlace place, PointBatch points, int first, int last, CancellationToken stop)
     {
         if (first == last)
-            return;
+            return 0;
         try
         {
             await breakers.Influx.RunAsync(s => influx.WriteAsync(points.Lines(first, last), s), stop);
             metrics.Points(Road, last - first);
+            return 0;
         }
         catch (InfluxRefusedException e)
         {
             if (last - first == 1)
             {
                 await WriteLetterAsync(place, points.Letter(first, e.Message), stop);
-                return;
+                return 1;
             }
             var middle = first + ((last - first) / 2);
-            await WriteAsync(place, points, first, middle, stop);
-            await WriteAsync(place, points, middle, last, stop);
+            return await WriteAsync(place, points, first, middle, stop) + await WriteAsync(place, points, middle, last, stop);
         }
     }
 
@@ -91,6 +92,8 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
     readonly PointBatch _points = new();
     readonly List<DeadLetter> _letters = [];
 
+    public long DeadLetters { get; private set; }
+
     public async Task<long> AcquireAsync(CancellationToken stop)
     {
         var (topicId, offset) = await road.PositionAsync(partition, stop);
@@ -103,9 +106,10 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
     public async Task<long> ProcessAsync(RecordBatch records, CancellationToken stop)
     {
         await settings.Reading.TogetherAsync(_log!.ToString(), () => Read(records), stop);
-        await writer.WriteAsync(_log!, _points, 0, _points.Count, stop);
+        DeadLetters += await writer.WriteAsync(_log!, _points, 0, _points.Count, stop);
         foreach (var letter in _letters)
             await writer.WriteLetterAsync(_log!, letter, stop);
+        DeadLetters += _letters.Count;
         return records.Next;
     }
 

@@ -31,6 +31,8 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
         long? _firstGap;
         bool _hasGaps;
 
+        public long DeadLetters { get; private set; }
+
         public async Task<long> AcquireAsync(CancellationToken stop)
         {
             var topicId = await logs.ReadIdAsync(partition.Topic);
@@ -102,7 +104,9 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
         {
             try
             {
-                settings.Metrics.Written(Roles.EventsPostgres, await settings.Store.RunAsync(s => writer.WriteAsync(batch, s), stop), settings.Clock.GetUtcNow(), batch);
+                var outcome = await settings.Store.RunAsync(s => writer.WriteAsync(batch, s), stop);
+                DeadLetters += outcome.DeadLettered;
+                settings.Metrics.Written(Roles.EventsPostgres, outcome, settings.Clock.GetUtcNow(), batch);
             }
             catch (PostgresException e) when (FailureClassifier.Classify(e).Kind == FailureKind.Invalid)
             {

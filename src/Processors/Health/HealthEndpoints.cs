@@ -44,9 +44,9 @@ static class HealthEndpoints
     static bool IsReady(DependencyWatch watch, SchemaAtStart schema, IHostApplicationLifetime lifetime) =>
         !lifetime.ApplicationStopping.IsCancellationRequested && schema.Ready.IsCompleted && watch.Dependencies.All(d => d.State is { Healthy: true });
 
-    sealed record PartitionHealth(string Topic, int Partition, PartitionState State, long NextOffset, int Queued, string? LastError)
+    sealed record PartitionHealth(string Topic, int Partition, PartitionState State, long NextOffset, int Queued, long DeadLetters, string? LastError, PartitionFailures Failures)
     {
-        public static PartitionHealth Of(PartitionWorker worker) =>
-            new(worker.Partition.Topic, worker.Partition.Partition.Value, worker.State, worker.NextOffset, worker.Queue.Count, worker.LastError);
+        public static PartitionHealth Of(PartitionWorker worker) => new(worker.Partition.Topic, worker.Partition.Partition.Value, worker.State, worker.NextOffset,
+            worker.Queue.Count, worker.DeadLetters, worker.LastError, worker.Failures);
     }
 }

@@ -19,7 +19,7 @@ public sealed class BreakerTests
     Breaker New()
     {
         var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
-        return new Breaker(Dependencies.Influx, Options, _clock, new ProcessorMetrics(services.GetRequiredService<IMeterFactory>()), NullLogger.Instance);
+        return new Breaker(Dependencies.Influx, Options, _clock, new ProcessorMetrics(services.GetRequiredService<IMeterFactory>(), TimeProvider.System), NullLogger.Instance);
     }
 
     static Task Fail(Breaker breaker, Exception? e = null) => Assert.ThrowsAnyAsync<Exception>(() => breaker.RunAsync(_ => Task.FromException(e ?? new InfluxUnavailableException("down")), Stop));
