@@ -148,8 +148,6 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
                 await PauseAsync(e is DependencyUnavailableException open ? open.RetryAfter + Backoff(0) : Backoff(failures));
                 return true;
             default:
-                if (e is OutOfMemoryException)
-                    ProcessingDeadline.EndProcess($"{settings.Road} {partition}: {e.Message}");
                 State = PartitionState.Stopped;
                 settings.Fail(e);
                 return false;

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Microsoft.Extensions.Options;
+using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Processors.Consuming;
@@ -47,6 +48,9 @@ sealed class RoadHost(
 
     void Fail(Exception e)
     {
+        // An orderly end would tell the next owners that nothing happened, and whoever met it need not be who took the memory.
+        if (e is OutOfMemoryException)
+            ProcessingDeadline.EndProcess($"{Name}: {e.Message}");
         services.Log.Fatal(e, Name);
         Environment.ExitCode = 1;
         services.Lifetime.StopApplication();
