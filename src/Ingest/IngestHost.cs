@@ -36,6 +36,9 @@ static class IngestHost
         services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-ingest")));
         services.AddSingleton<StatsReader>();
         services.AddSingleton<DeadLetterReader>();
+        services.AddSingleton<FloodReader>();
+        services.AddSingleton<FloodWatch>();
+        services.AddHostedService(p => p.GetRequiredService<FloodWatch>());
         services.AddHostedService<SchemaAtStart>();
         services.AddHostedService<FlushAtStop>();
         AddHealth(services);

@@ -13,16 +13,17 @@ sealed class IngestMetrics
     readonly Counter<long> _refused;
     readonly Histogram<double> _seconds;
 
-    public IngestMetrics(IMeterFactory meters, InFlightBytes budget)
+    public IngestMetrics(IMeterFactory meters, InFlightBytes budget, FloodWatch floods)
     {
         var meter = meters.Create(MeterName);
         _events = meter.CreateCounter<long>("pipeline_ingest_events", description: "Events received, by verdict: accepted, rejected (never valid) or retry (not acknowledged).");
         _rejected = meter.CreateCounter<long>("pipeline_ingest_rejected_events", description: "Events rejected, by reason.");
-        _refused = meter.CreateCounter<long>("pipeline_ingest_refused_batches", description: "Bodies refused as a whole, by code.");
+        _refused = meter.CreateCounter<long>("pipeline_ingest_refused_batches", description: "Bodies refused as a whole, by code; tenant_flood ones unread.");
         _seconds = meter.CreateHistogram<double>("pipeline_ingest_batch_seconds", "s", "From the request's first byte to the broker's last acknowledgement.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10] });
         meter.CreateObservableGauge("pipeline_ingest_in_flight_bytes", () => budget.Bytes, "By", "Bytes of bodies being read or awaiting the broker.");
         meter.CreateObservableGauge("pipeline_ingest_in_flight_limit_bytes", () => budget.Max, "By", "Bytes in flight at which clients get 503.");
+        meter.CreateObservableGauge("pipeline_ingest_flooding_tenants", () => floods.Floods.Count(), description: "Tenants whose batches are answered 429 because too many of their events become dead letters.");
     }
 
     public void Batch(EventBatch batch, TimeSpan elapsed)

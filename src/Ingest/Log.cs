@@ -7,4 +7,7 @@ static partial class Log
 
     [LoggerMessage(2, LogLevel.Error, "The Kafka producer met a fatal error and is replaced; events it had not delivered are answered retry: {Reason}")]
     public static partial void ProducerReplaced(this ILogger log, string reason);
+
+    [LoggerMessage(3, LogLevel.Warning, "Floods of dead letters cannot be read; what was known of them counts until it is over: {Reason}")]
+    public static partial void FloodsNotRead(this ILogger log, string reason);
 }

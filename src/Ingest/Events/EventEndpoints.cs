@@ -11,7 +11,7 @@ static class EventEndpoints
     public static void MapEvents(this IEndpointRouteBuilder api) =>
         api.MapPost("events/batch", PostBatchAsync).WithName("PostEventBatch").WithSummary("Accept a batch of 1 to 1,000 efficiency events")
             .Accepts<BatchRequest>("application/json", "text/plain", "application/x-ndjson").Produces<BatchAnswer>()
-            .ProducesProblems(400, 408, 413, 415, 422, 503);
+            .AddEndpointFilter(FloodFilter.InvokeAsync).ProducesProblems(400, 408, 413, 415, 422, 429, 503);
 
     static async Task PostBatchAsync(HttpContext http, EventProducer producer, InFlightBytes budget, IngestMetrics metrics, TimeProvider clock, IOptions<IngestOptions> options)
     {

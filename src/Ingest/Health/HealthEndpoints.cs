@@ -13,10 +13,11 @@ static class HealthEndpoints
     {
         app.MapGet("health/live", () => TypedResults.Ok(new { status = "live" })).ExcludeFromDescription();
         app.MapGet("health/ready", (Readiness readiness) => Answer(readiness.Reason is null, new { status = readiness.Reason is null ? "ready" : "not_ready", reason = readiness.Reason })).ExcludeFromDescription();
-        app.MapGet("health", (DependencyWatch watch, InFlightBytes budget, Readiness readiness) => Answer(readiness.Reason is null, new
+        app.MapGet("health", (DependencyWatch watch, FloodWatch floods, InFlightBytes budget, Readiness readiness) => Answer(readiness.Reason is null, new
         {
-            status = readiness.Reason is not null ? "unhealthy" : watch.Dependencies.All(d => d.State is { Healthy: true }) ? "healthy" : "degraded",
+            status = readiness.Reason is not null ? "unhealthy" : watch.Dependencies.All(d => d.State is { Healthy: true }) && !floods.Floods.Any() ? "healthy" : "degraded",
             dependencies = watch.Dependencies.ToDictionary(d => d.Name, d => d.State),
+            floods = floods.Floods.Select(f => new { f.Tenant, f.DeadLetters, f.Records, f.Until }),
             in_flight_bytes = budget.Bytes,
             in_flight_limit_bytes = budget.Max,
         })).ExcludeFromDescription();

@@ -52,6 +52,30 @@ public sealed class OverloadTests
     }
 
     [Fact]
+    public async Task A_batch_that_is_told_to_wait_leaves_nothing_behind_and_scripts_may_read_why()
+    {
+        await using var host = await IngestUnderTest.StartAsync(new()
+        {
+            ["Pipeline__Ingest__InFlightBytesMax"] = "1048576", ["Pipeline__Ingest__BodyBytesMax"] = "1000000", ["Pipeline__Ingest__AllowedOrigins__0"] = "http://tool.example",
+        });
+        using (var slow = await ConnectAsync(host))
+        {
+            await slow.GetStream().WriteAsync(Encoding.ASCII.GetBytes("POST /api/v1/events/batch HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 999999\r\n\r\n{"));
+            await Until.TrueAsync("its bytes are reserved", TimeSpan.FromSeconds(5), async () => (await host.MetricsAsync()).Value("pipeline_ingest_in_flight_bytes") > 900_000);
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/events/batch") { Content = new StringContent(Batch(Performance) + new string(' ', 100_000), null, "application/json") };
+            request.Headers.Add("Origin", "http://tool.example");
+            var refused = await host.SendAsync(request);
+            refused.IsProblem(503, "overloaded");
+            Assert.Equal(("2", "http://tool.example"), (refused.Header("Retry-After"), refused.Header("Access-Control-Allow-Origin")));
+            Assert.Contains("Retry-After", refused.Header("Access-Control-Expose-Headers"), StringComparison.OrdinalIgnoreCase);
+            Assert.Empty(await host.RecordsAsync());
+            slow.LingerState = new LingerOption(true, 0);
+        }
+        await Until.TrueAsync("there is room again", TimeSpan.FromSeconds(10), async () => (await host.PostAsync(Batch(Performance) + new string(' ', 100_000))).Status == 200);
+        Assert.Single(await host.RecordsAsync());
+    }
+
+    [Fact]
     public async Task Clients_that_go_away_give_their_bytes_back()
     {
         var host = await SharedHost.GetAsync();

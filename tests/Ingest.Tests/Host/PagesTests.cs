@@ -55,7 +55,7 @@ public sealed class PagesTests
             "/api/v1/ops/dead-letters/{consumer}/{topic_id}/{partition}/{offset}"], api.GetProperty("paths").EnumerateObject().Select(p => p.Name).Order());
         var post = api.GetProperty("paths").GetProperty("/api/v1/events/batch").GetProperty("post");
         Assert.Equal(["application/json", "application/x-ndjson", "text/plain"], post.GetProperty("requestBody").GetProperty("content").EnumerateObject().Select(c => c.Name).Order());
-        Assert.Equal(["200", "400", "408", "413", "415", "422", "503"], post.GetProperty("responses").EnumerateObject().Select(c => c.Name).Order());
+        Assert.Equal(["200", "400", "408", "413", "415", "422", "429", "503"], post.GetProperty("responses").EnumerateObject().Select(c => c.Name).Order());
         var list = api.GetProperty("paths").GetProperty("/api/v1/ops/dead-letters").GetProperty("get");
         Assert.Equal(["consumer", "cursor", "fingerprint", "from", "kind", "limit", "partition", "reason", "stage", "state", "tenant", "to", "topic"],
             list.GetProperty("parameters").EnumerateArray().Select(p => p.GetProperty("name").GetString()).Order());
