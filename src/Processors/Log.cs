@@ -46,4 +46,10 @@ static partial class Log
 
     [LoggerMessage(15, LogLevel.Error, "{Road}: the record at {Partition} offset {Offset} ended every process that read it; it is a dead letter now, unread")]
     public static partial void RecordKills(this ILogger log, string road, string partition, long offset);
+
+    [LoggerMessage(16, LogLevel.Error, "Tenant {Tenant} floods the dead letters: {DeadLetters} of {Records} records within the window; Ingest refuses its batches for a while")]
+    public static partial void Flood(this ILogger log, string tenant, long deadLetters, long records);
+
+    [LoggerMessage(17, LogLevel.Warning, "Ingest could not be told of a flood, trying again: {Reason}")]
+    public static partial void FloodNotTold(this ILogger log, string reason);
 }

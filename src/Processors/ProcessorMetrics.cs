@@ -81,6 +81,10 @@ sealed class ProcessorMetrics
     static double OldestSeconds(RoadHost road, TimeProvider clock) =>
         road.Workers.Min(w => w.OldestMs) is { } oldest ? Math.Max(0, (clock.GetUtcNow().ToUnixTimeMilliseconds() - oldest) / 1000.0) : 0;
 
+    /// <summary>Shows how many tenants are over their quota of dead letters from now on.</summary>
+    public void Watch(FloodWatch floods) => _meter.CreateObservableGauge("pipeline_process_flooding_tenants", () => floods.Flooding.Count,
+        description: "Tenants whose batches become dead letters faster than their quota allows; Ingest answers them 429.");
+
     public void BreakerOpened(string dependency) => _breakerOpened.Add(1, Label("dependency", dependency));
 
     /// <summary>Shows the breakers' states from now on.</summary>

@@ -20,7 +20,7 @@ namespace Pipeline.Processors;
 /// <summary>What the host is made of: which roads run is the roles' business.</summary>
 static class ProcessorsHost
 {
-    public static readonly string[] Sections = [KafkaOptions.Section, ProcessorsOptions.Section, PostgresOptions.Section, InfluxOptions.Section, BreakerOptions.Section];
+    public static readonly string[] Sections = [KafkaOptions.Section, ProcessorsOptions.Section, PostgresOptions.Section, InfluxOptions.Section, BreakerOptions.Section, DeadLetterQuotaOptions.Section];
 
     public static string Version => typeof(ProcessorsHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
@@ -56,7 +56,17 @@ static class ProcessorsHost
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
     }
 
-    static void AddEventsPostgres(IServiceCollection services) => AddRoad(services, (p, _) =>
+    static void AddEventsPostgres(IServiceCollection services)
+    {
+        services.AddArea<DeadLetterQuotaOptions>(DeadLetterQuotaOptions.Section);
+        services.AddSingleton(p => new DeadLetterQuota(Options<DeadLetterQuotaOptions>(p), TimeProvider.System));
+        services.AddSingleton<FloodWriter>();
+        services.AddSingleton<FloodWatch>();
+        services.AddHostedService(p => p.GetRequiredService<FloodWatch>());
+        AddRoad(services, (p, _) => NewEventsPostgres(p), p => p.GetRequiredService<SchemaAtStart>().Ready);
+    }
+
+    static EventsPostgresRoad NewEventsPostgres(IServiceProvider p)
     {
         var settings = Options<PostgresOptions>(p).Build("pipeline-events-postgres");
         // A log's owner is one session: a pooled connection would come back as another owner's.
@@ -65,10 +75,10 @@ static class ProcessorsHost
         var owner = $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid():N}";
         var (sessions, armed) = (NpgsqlDataSource.Create(settings), ArmedPoints.FromEnvironment());
         var road = new EventsPostgresSettings(p.GetRequiredService<Breakers>().Postgres, p.GetRequiredService<RecordReading>(), p.GetRequiredService<ProcessorMetrics>(),
-            TimeProvider.System, p.GetRequiredService<ILogger<EventsPostgresRoad>>(), Options<ProcessorsOptions>(p).BatchEventsMax);
+            TimeProvider.System, p.GetRequiredService<ILogger<EventsPostgresRoad>>(), Options<ProcessorsOptions>(p).BatchEventsMax) { Floods = p.GetRequiredService<FloodWatch>() };
         return new EventsPostgresRoad(kafka, p.GetRequiredService<ITopicLogs>(),
             topic => new PostgresEventStore(sessions, new LogOwnership(new OwnershipRules(owner, kafka.AcceptNewLogs, topic.Tenant)), armed), road);
-    }, p => p.GetRequiredService<SchemaAtStart>().Ready);
+    }
 
     static void AddEventsInflux(IServiceCollection services)
     {

@@ -106,6 +106,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
             {
                 var outcome = await settings.Store.RunAsync(s => writer.WriteAsync(batch, s), stop);
                 DeadLetters += outcome.DeadLettered;
+                settings.Floods?.Count(batch);
                 settings.Metrics.Written(Roles.EventsPostgres, outcome, settings.Clock.GetUtcNow(), batch);
             }
             catch (PostgresException e) when (FailureClassifier.Classify(e).Kind == FailureKind.Invalid)
@@ -161,4 +162,8 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
 /// <summary>What all partitions of the road share.</summary>
 /// <param name="Store">The breaker that every use of the store goes through.</param>
 /// <param name="BatchEventsMax">How many records the batch may have held in which a process died.</param>
-sealed record EventsPostgresSettings(Breaker Store, RecordReading Reading, ProcessorMetrics Metrics, TimeProvider Clock, ILogger Log, int BatchEventsMax);
+sealed record EventsPostgresSettings(Breaker Store, RecordReading Reading, ProcessorMetrics Metrics, TimeProvider Clock, ILogger Log, int BatchEventsMax)
+{
+    /// <summary>Told of every committed batch.</summary>
+    public FloodWatch? Floods { get; init; }
+}

@@ -92,6 +92,9 @@ public sealed class EventBatch(long from, string topicTenant)
     public List<EventRow> Events { get; } = [];
     public List<DeadLetter> DeadLetters { get; } = [];
 
+    /// <summary>After the batch was written: those of <see cref="Events"/> that became dead letters because their id was taken.</summary>
+    public IReadOnlyList<EventRow> Conflicting { get; internal set; } = [];
+
     /// <summary>Offsets that hold no record a consumer can see: transaction markers, aborted or compacted records.</summary>
     public long Absent => Next - From - Events.Count - DeadLetters.Count;
 

@@ -55,6 +55,7 @@ public sealed class EventWriter(IEventStore store) : IAsyncDisposable
         // 6. A connection lost here leaves the outcome open; the offsets row decides when the log is acquired again.
         await transaction.CommitAsync(stop);
         fence.NextOffset = batch.Next;
+        batch.Conflicting = resolved.Conflicting;
         return new BatchOutcome(resolved.New.Count, resolved.Repeated.Count, batch.DeadLetters.Count + resolved.Conflicting.Count, batch.Absent);
     }
 
