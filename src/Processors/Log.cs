@@ -52,4 +52,28 @@ static partial class Log
 
     [LoggerMessage(17, LogLevel.Warning, "Ingest could not be told of a flood, trying again: {Reason}")]
     public static partial void FloodNotTold(this ILogger log, string reason);
+
+    [LoggerMessage(30, LogLevel.Information, "Receiving from {Queue}")]
+    public static partial void Receiving(this ILogger log, string queue);
+
+    [LoggerMessage(31, LogLevel.Warning, "Receiving from {Queue} is interrupted: {Reason}")]
+    public static partial void ReceiverWaits(this ILogger log, string queue, string reason);
+
+    [LoggerMessage(32, LogLevel.Warning, "RabbitMQ is not ready, trying again: {Reason}")]
+    public static partial void RabbitMqWaits(this ILogger log, string reason);
+
+    [LoggerMessage(33, LogLevel.Critical, "{Reason}")]
+    public static partial void TopologyMismatch(this ILogger log, string reason);
+
+    [LoggerMessage(34, LogLevel.Warning, "A message in {Queue} waits: {Reason}")]
+    public static partial void MessageWaits(this ILogger log, string queue, string reason);
+
+    [LoggerMessage(35, LogLevel.Warning, "{Queue} held a message that is none of ours; it is a dead letter now, topic_id {Digest}")]
+    public static partial void UnreadableMessage(this ILogger log, string queue, string digest);
+
+    [LoggerMessage(36, LogLevel.Warning, "The outbox waits: {Reason}")]
+    public static partial void OutboxWaits(this ILogger log, string reason);
+
+    [LoggerMessage(37, LogLevel.Information, "This process publishes the dead letters from now on")]
+    public static partial void OutboxTaken(this ILogger log);
 }

@@ -13,8 +13,10 @@ sealed class ProcessorMetrics
 
     readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _lost, _refused, _failures, _breakerOpened, _acquisitions, _clientErrors;
     readonly System.Collections.Concurrent.ConcurrentBag<RoadHost> _roads = [];
+    readonly Counter<long> _published, _handedOver, _returned, _deadlines, _rebuilds, _lettersReceived;
     readonly Histogram<double> _delay;
     readonly Meter _meter;
+    long _outboxBacklog;
 
     public ProcessorMetrics(IMeterFactory meters, TimeProvider clock)
     {
@@ -34,6 +36,13 @@ sealed class ProcessorMetrics
             description: "Records that wait in memory for their partition's turn.");
         meter.CreateObservableGauge("pipeline_process_oldest_seconds", () => _roads.Select(r => new Measurement<double>(OldestSeconds(r, clock), Label("road", r.Name))), "s",
             "Age of the oldest record that is queued or being processed, by the broker's time; 0 when none waits.");
+        _published = meter.CreateCounter<long>("pipeline_publish_messages", description: "Messages that RabbitMQ confirmed.");
+        _handedOver = meter.CreateCounter<long>("pipeline_publish_hand_overs", description: "Failed records that RabbitMQ holds now, by road and outcome: retry, dead_letter.");
+        _returned = meter.CreateCounter<long>("pipeline_publish_returns", description: "Messages that came back because no queue takes them.");
+        _deadlines = meter.CreateCounter<long>("pipeline_publish_deadlines_passed", description: "Publishes that were not confirmed in time.");
+        _rebuilds = meter.CreateCounter<long>("pipeline_publish_connections_given_up", description: "Publishing connections that failed or hung and were made anew.");
+        _lettersReceived = meter.CreateCounter<long>("pipeline_receive_dead_letters", description: "Messages taken from the queue of dead letters, by outcome: stored, known.");
+        meter.CreateObservableGauge("pipeline_outbox_backlog", () => Interlocked.Read(ref _outboxBacklog), description: "Dead letters that the outbox has still to publish, as this process saw them last; counted up to 100,000.");
         _delay = meter.CreateHistogram<double>("pipeline_process_delay_seconds", "s", "From the broker's time of a batch's oldest event to its commit.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800] });
     }
@@ -91,6 +100,20 @@ sealed class ProcessorMetrics
     public void Watch(Breakers breakers) => _meter.CreateObservableGauge("pipeline_process_breaker_open",
         () => breakers.All.Select(b => new Measurement<int>(b.State == Polly.CircuitBreaker.CircuitState.Closed ? 0 : 1, Label("dependency", b.Dependency))),
         description: "1 while a dependency's circuit breaker is open or tries whether it may close.");
+
+    public void Published(int messages) => _published.Add(messages);
+
+    public void HandedOver(string road, string outcome) => _handedOver.Add(1, Label("road", road), Label("outcome", outcome));
+
+    public void Returned() => _returned.Add(1);
+
+    public void PublishDeadlinePassed() => _deadlines.Add(1);
+
+    public void PublisherRebuilt() => _rebuilds.Add(1);
+
+    public void LetterReceived(bool stored) => _lettersReceived.Add(1, Label("outcome", stored ? "stored" : "known"));
+
+    public void OutboxBacklog(long letters) => Interlocked.Exchange(ref _outboxBacklog, letters);
 
     void Add(string outcome, long n)
     {

@@ -8,6 +8,7 @@ using OpenTelemetry.Metrics;
 using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Events;
 using Pipeline.Processors.Failures;
+using Pipeline.Processors.Failures.RabbitMq;
 using Pipeline.Sinks.Health;
 using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Influx;
@@ -20,7 +21,8 @@ namespace Pipeline.Processors;
 /// <summary>What the host is made of: which roads run is the roles' business.</summary>
 static class ProcessorsHost
 {
-    public static readonly string[] Sections = [KafkaOptions.Section, ProcessorsOptions.Section, PostgresOptions.Section, InfluxOptions.Section, BreakerOptions.Section, DeadLetterQuotaOptions.Section];
+    public static readonly string[] Sections = [KafkaOptions.Section, ProcessorsOptions.Section, PostgresOptions.Section, InfluxOptions.Section, BreakerOptions.Section,
+        DeadLetterQuotaOptions.Section, RabbitMqOptions.Section];
 
     public static string Version => typeof(ProcessorsHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
@@ -43,12 +45,18 @@ static class ProcessorsHost
         services.AddSingleton(p => new TopicSetup(p.GetRequiredService<IAdminClient>(), Options<KafkaOptions>(p), TimeProvider.System, p.GetRequiredService<ILogger<TopicSetup>>()));
         services.AddSingleton<RoadServices>();
         services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-processors")));
+        services.AddSingleton<DeadLetterWriter>();
         services.AddSingleton<SchemaAtStart>();
         services.AddHostedService(p => p.GetRequiredService<SchemaAtStart>());
         if (roles.Contains(Roles.EventsPostgres))
             AddEventsPostgres(services);
         if (roles.Contains(Roles.EventsInflux))
             AddEventsInflux(services);
+        if (roles.Contains(Roles.Failures))
+        {
+            services.AddRabbitMq();
+            services.AddFailures();
+        }
         AddHealth(services);
         services.AddSingleton<PrometheusText>();
         services.AddSingleton(p => Sdk.CreateMeterProviderBuilder().AddMeter(ProcessorMetrics.MeterName, "System.Runtime")
@@ -84,7 +92,6 @@ static class ProcessorsHost
     {
         services.AddArea<InfluxOptions>(InfluxOptions.Section);
         services.AddSingleton(p => new InfluxWriter(Options<InfluxOptions>(p)));
-        services.AddSingleton<DeadLetterWriter>();
         services.AddSingleton<KilledRecords>();
         services.AddSingleton<PointWriter>();
         services.AddSingleton(p => new Dependency("influxdb", TimeProvider.System, p.GetRequiredService<InfluxWriter>().PingAsync));

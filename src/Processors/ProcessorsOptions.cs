@@ -8,7 +8,10 @@ public static class Roles
     public const string EventsPostgres = "events-postgres";
     public const string EventsInflux = "events-influx";
 
-    public static readonly string[] All = [EventsPostgres, EventsInflux];
+    /// <summary>Publishes the dead letters of every road to RabbitMQ, and stores those that come from there.</summary>
+    public const string Failures = "failures";
+
+    public static readonly string[] All = [EventsPostgres, EventsInflux, Failures];
 }
 
 /// <summary>What a processor runs, and its bounds. Section <c>Pipeline:Processors</c>.</summary>
@@ -16,7 +19,7 @@ public sealed class ProcessorsOptions : IValidatableObject
 {
     public const string Section = "Pipeline:Processors";
 
-    /// <summary>Comma-separated roles of this process. Default all: events-postgres,events-influx.</summary>
+    /// <summary>Comma-separated roles of this process. Default all: events-postgres,events-influx,failures.</summary>
     public string Roles { get; set; } = string.Join(',', Processors.Roles.All);
 
     /// <summary>Events of one batch, that is of one transaction. Default 5,000.</summary>

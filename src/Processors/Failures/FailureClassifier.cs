@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Pipeline.Processors.Consuming;
+using Pipeline.Processors.Failures.RabbitMq;
 using Pipeline.Sinks.Influx;
 using Pipeline.Sinks.Postgres;
 
@@ -41,6 +42,7 @@ public static class FailureClassifier
         LogMismatchException => new Failure(FailureKind.Stopped),
         FencedException => new Failure(FailureKind.Fenced, Dependencies.Postgres),
         TopicUnavailableException or KafkaException => new Failure(FailureKind.Transient, Dependencies.Kafka),
+        RabbitMqUnavailableException => new Failure(FailureKind.Transient, Dependencies.RabbitMq),
         InfluxUnavailableException => new Failure(FailureKind.Transient, Dependencies.Influx),
         InfluxRefusedException => new Failure(FailureKind.Invalid, Dependencies.Influx),
         Npgsql.NpgsqlException or System.Net.Sockets.SocketException or IOException or TimeoutException => OfStore(exception),

@@ -75,7 +75,17 @@ public sealed class DeadLetter
     public string? Message { get; init; }
 
     /// <summary>Letters with one cause share it, so that an operator sees a thousand of a kind as one line.</summary>
-    public string Fingerprint => Fault.Field is null ? Fault.Code : $"{Fault.Code}:{Fault.Field}";
+    public string Fingerprint { get => field ?? (Fault.Field is null ? Fault.Code : $"{Fault.Code}:{Fault.Field}"); init; }
+
+    /// <summary>Null: when it is written.</summary>
+    public DateTimeOffset? FailedFirst { get; init; }
+
+    /// <inheritdoc cref="FailedFirst"/>
+    public DateTimeOffset? FailedLast { get; init; }
+
+    public int Attempts { get; init; } = 1;
+    public string? Algorithm { get; init; }
+    public string? AlgorithmVersion { get; init; }
 }
 
 /// <summary>A stretch of one log: every offset from <see cref="From"/> up to <see cref="Next"/> is a valid event, a dead letter, or absent.</summary>

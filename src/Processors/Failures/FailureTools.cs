@@ -1,0 +1,32 @@
+using Pipeline.Processors.Failures.RabbitMq;
+
+namespace Pipeline.Processors.Failures;
+
+/// <summary>What everybody needs who receives or publishes failures.</summary>
+/// <param name="Ready">Completes when the topology is there and is ours.</param>
+/// <param name="StopBudget">How long a stop waits for messages at hand.</param>
+sealed record FailureTools(RabbitMqReceiver Receiver, RabbitMqNames Names, Task Ready, TimeSpan StopBudget, TimeProvider Clock, ILogger Log)
+{
+    static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(100), PauseMax = TimeSpan.FromSeconds(5);
+
+    /// <summary>Repeats what waits for a dependency until it succeeds, or the process stops. Doubling from 100 ms to 5 s.</summary>
+    public async Task PersistAsync(string queue, Func<CancellationToken, Task> call, CancellationToken stop)
+    {
+        for (var failures = 0; ; failures++)
+        {
+            try
+            {
+                await call(stop);
+                return;
+            }
+            catch (Exception e) when (!stop.IsCancellationRequested)
+            {
+                Log.MessageWaits(queue, e.Message);
+                await Task.Delay(Backoff(failures), Clock, stop);
+            }
+        }
+    }
+
+    public static TimeSpan Backoff(int failures) =>
+        TimeSpan.FromTicks((long)(Math.Min(PauseMin.Ticks * Math.Pow(2, Math.Min(failures, 10)), PauseMax.Ticks) * (0.5 + (Random.Shared.NextDouble() / 2))));
+}

@@ -1,0 +1,59 @@
+using Microsoft.Extensions.Options;
+using Npgsql;
+using Pipeline.Processors.Failures.RabbitMq;
+using Pipeline.Sinks.Health;
+using Pipeline.Sinks.Hosting;
+using Pipeline.Sinks.Postgres;
+
+namespace Pipeline.Processors.Failures;
+
+/// <summary>How hosts get what has to do with failures and RabbitMQ.</summary>
+static class FailuresHost
+{
+    /// <summary>RabbitMQ's topology, publisher and ladder. Roads whose failures climb the ladder are added by <see cref="AddRetriedRoad"/>.</summary>
+    public static void AddRabbitMq(this IServiceCollection services)
+    {
+        services.AddArea<RabbitMqOptions>(RabbitMqOptions.Section);
+        services.AddSingleton(p => new RabbitMqConnector(Options(p), p.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(p => new RabbitMqTopology(Options(p), [.. p.GetServices<RoadName>().Select(r => r.Name)]));
+        services.AddSingleton(p => new RabbitMqPublisher(p.GetRequiredService<RabbitMqConnector>(), p.GetRequiredService<RabbitMqTopology>(),
+            p.GetRequiredService<Breakers>().RabbitMq, p.GetRequiredService<ProcessorMetrics>(), ArmedPoints.FromEnvironment<HandOverPoint>()));
+        services.AddSingleton<TopologyAtStart>();
+        services.AddHostedService(p => p.GetRequiredService<TopologyAtStart>());
+        services.AddSingleton(p => new RetrySchedule(Options(p).Delays, Options(p).AttemptsMax));
+        services.AddSingleton<RetryLadder>();
+        services.AddSingleton(p => new RabbitMqReceiver(Options(p), p.GetRequiredService<RabbitMqTopology>(), p.GetRequiredService<RabbitMqConnector>(),
+            p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>()));
+        services.AddSingleton(p => new FailureTools(p.GetRequiredService<RabbitMqReceiver>(), p.GetRequiredService<RabbitMqTopology>().Names,
+            p.GetRequiredService<TopologyAtStart>().Ready, p.GetRequiredService<IOptions<ProcessorsOptions>>().Value.StopBudget,
+            p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<RetryLadder>>()));
+        services.AddSingleton(p => new Dependency(Dependencies.RabbitMq, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<RabbitMqPublisher>().PingAsync));
+    }
+
+    /// <summary>A road whose failures climb the ladder: its work queue and the receiver of its retries.</summary>
+    public static void AddRetriedRoad(this IServiceCollection services, string road, Func<IServiceProvider, Func<FailedRecord, CancellationToken, Task>> handler)
+    {
+        services.AddSingleton(new RoadName(road));
+        services.AddSingleton<IHostedService>(p => new WorkReceiver(new RetriedRoad(road, handler(p)), p.GetRequiredService<RetryLadder>(), p.GetRequiredService<FailureTools>()));
+    }
+
+    /// <summary>Role failures: the outbox, and the receiver of dead letters.</summary>
+    public static void AddFailures(this IServiceCollection services)
+    {
+        services.AddSingleton<IHostedService>(p => new DeadLetterReceiver(p.GetRequiredService<DeadLetterWriter>(), p.GetRequiredService<Breakers>().Postgres,
+            p.GetRequiredService<ProcessorMetrics>(), p.GetRequiredService<SchemaAtStart>().Ready, p.GetRequiredService<FailureTools>()));
+        services.AddSingleton<IHostedService>(p =>
+        {
+            var settings = p.GetRequiredService<IOptions<PostgresOptions>>().Value.Build("pipeline-outbox");
+            // The lock is the session's: given back to a pool, it would go on holding it.
+            settings.Pooling = false;
+            return new DeadLetterOutbox(new UnpublishedLetters(NpgsqlDataSource.Create(settings)), p.GetRequiredService<RabbitMqPublisher>(), p.GetRequiredService<ProcessorMetrics>(),
+                new OutboxSettings(Options(p).OutboxInterval, p.GetRequiredService<SchemaAtStart>().Ready), p.GetRequiredService<FailureTools>());
+        });
+    }
+
+    static RabbitMqOptions Options(IServiceProvider services) => services.GetRequiredService<IOptions<RabbitMqOptions>>().Value;
+
+    /// <summary>A road whose failures climb the ladder, for the topology.</summary>
+    sealed record RoadName(string Name);
+}

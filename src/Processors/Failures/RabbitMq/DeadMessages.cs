@@ -1,0 +1,53 @@
+using System.Security.Cryptography;
+using System.Text;
+using Pipeline.Contracts;
+using Pipeline.Contracts.Events;
+using Pipeline.Sinks.Postgres;
+using RabbitMQ.Client;
+
+namespace Pipeline.Processors.Failures.RabbitMq;
+
+/// <summary>What a message in a queue of ours says as a dead letter, whoever put it there. Pure.</summary>
+static class DeadMessages
+{
+    /// <summary>Consumer of letters that no record of a log stands behind.</summary>
+    public const string Consumer = Roles.Failures;
+
+    /// <summary>A message from the queue of dead letters. One of ours without a final cause came there by RabbitMQ's own doing, which says why in <c>x-death</c>.</summary>
+    public static FailedRecord Read(string queue, IReadOnlyBasicProperties properties, byte[] body, DateTimeOffset now)
+    {
+        if (!FailureMessage.TryRead(properties, body, out var record, out var dead))
+            return Unreadable(queue, properties, body, now);
+        if (dead)
+            return record!;
+        if (WasKilled(properties))
+            // The attempt that ended the process is none that anybody counted.
+            return record!.Again(new FailureCause("processing", FailureCause.Fatal, FaultReason.KilledProcessor,
+                $"{new EventFault(FaultReason.KilledProcessor).Detail} Before that: {record.Cause.Message}"), now);
+        return record! with { Cause = record.Cause with { Message = $"No queue took its retry. {record.Cause.Message}" } };
+    }
+
+    /// <summary>The message of a stranger: its bytes, named after their digest, so that the same message twice is one letter.</summary>
+    public static FailedRecord Unreadable(string queue, IReadOnlyBasicProperties properties, byte[] body, DateTimeOffset now)
+    {
+        var fault = new EventFault(FaultReason.UnreadableMessage);
+        return new FailedRecord
+        {
+            Log = new LogPlace(Consumer, queue, Convert.ToHexStringLower(SHA256.HashData(body)), 0),
+            Offset = 0,
+            Tenant = Topics.DefaultTenant,
+            Value = body,
+            Headers = [.. (properties.Headers ?? new Dictionary<string, object?>()).Where(h => h.Value is byte[] or string)
+                .Select(h => new KeyValuePair<string, byte[]?>(h.Key, h.Value as byte[] ?? Encoding.UTF8.GetBytes((string)h.Value!)))],
+            LoggedAt = now,
+            Cause = new FailureCause("receiving", FailureCause.Invalid, fault.Reason, fault.Detail),
+            FailedFirst = now,
+            FailedLast = now,
+        };
+    }
+
+    /// <summary>Whether the delivery limit brought it here: every process that took it ended without an answer.</summary>
+    static bool WasKilled(IReadOnlyBasicProperties properties) =>
+        properties.Headers?.TryGetValue("x-death", out var deaths) == true && deaths is IEnumerable<object?> list
+        && list.OfType<IDictionary<string, object?>>().Any(d => d.TryGetValue("reason", out var reason) && reason is byte[] bytes && bytes.AsSpan().SequenceEqual("delivery_limit"u8));
+}

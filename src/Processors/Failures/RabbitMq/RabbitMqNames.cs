@@ -1,0 +1,18 @@
+using System.Globalization;
+
+namespace Pipeline.Processors.Failures.RabbitMq;
+
+/// <summary>Names of exchanges and queues. The delay is part of a retry queue's name, so that another delay is another queue.</summary>
+sealed class RabbitMqNames(string prefix)
+{
+    /// <summary>Direct, keyed by road: where a retry comes back to.</summary>
+    public string Work { get; } = prefix + "pipeline.work";
+
+    /// <summary>Exchange (topic, keyed by consumer) and queue of the same name.</summary>
+    public string DeadLetters { get; } = prefix + "dead-letters";
+
+    public string WorkQueue(string road) => $"{Work}.{road}";
+
+    /// <summary>Exchange (fanout, so that the routing key stays the road's) and queue of the same name.</summary>
+    public string Retry(TimeSpan delay) => string.Create(CultureInfo.InvariantCulture, $"{prefix}pipeline.retry.{(long)delay.TotalMilliseconds}");
+}

@@ -1,0 +1,24 @@
+using Pipeline.Contracts.Events;
+
+namespace Pipeline.Processors.Failures;
+
+/// <summary>What happens next with a record that failed: it waits on a rung of the ladder, or it is a dead letter for a reason.</summary>
+/// <param name="Delay">Null: it is not tried again.</param>
+readonly record struct RetryStep(TimeSpan? Delay, FaultReason DeadLetter)
+{
+    public static RetryStep After(TimeSpan delay) => new(delay, FaultReason.None);
+
+    public static RetryStep Dead(FaultReason reason) => new(null, reason);
+}
+
+/// <summary>Decides when a failed record is tried again, and when no more. Pure.</summary>
+sealed class RetrySchedule(IReadOnlyList<TimeSpan> delays, int attemptsMax)
+{
+    /// <param name="attempt">How often the record was tried, from 1.</param>
+    public RetryStep Next(int attempt, FailureCause cause)
+    {
+        if (cause.Kind != FailureCause.Transient)
+            return RetryStep.Dead(cause.Reason);
+        return attempt >= attemptsMax ? RetryStep.Dead(FaultReason.RetriesExhausted) : RetryStep.After(delays[Math.Clamp(attempt, 1, delays.Count) - 1]);
+    }
+}

@@ -1,0 +1,66 @@
+using Pipeline.Contracts.Events;
+using Pipeline.Processors.Failures.RabbitMq;
+using RabbitMQ.Client;
+
+namespace Pipeline.Processors.Failures;
+
+/// <summary>How a road tries a record again that failed before.</summary>
+/// <param name="Road">The road's name, which is the routing key of its retries.</param>
+/// <param name="HandleAsync">Returns when the record's outcome is recorded. Throws <see cref="RecordFailedException"/> or anything else when it is not.</param>
+sealed record RetriedRoad(string Road, Func<FailedRecord, CancellationToken, Task> HandleAsync);
+
+/// <summary>A record failed, and the one who knows why says so.</summary>
+sealed class RecordFailedException(FailureCause cause, Exception? inner = null) : Exception(cause.Message, inner)
+{
+    public FailureCause Cause { get; } = cause;
+}
+
+/// <summary>
+/// Takes a road's retries from their queue. A message is acknowledged after its record succeeded, or after its next hand-over was confirmed:
+/// a crash in between delivers it again. One that ends the process is stopped by the queue's delivery limit and becomes a dead letter there.
+/// </summary>
+sealed class WorkReceiver(RetriedRoad road, RetryLadder ladder, FailureTools tools) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await tools.Ready.WaitAsync(stoppingToken);
+        await tools.Receiver.RunAsync(tools.Names.WorkQueue(road.Road), ExchangeType.Fanout, HandleAsync, tools.StopBudget, stoppingToken);
+    }
+
+    async Task HandleAsync(Delivery message, CancellationToken lost)
+    {
+        if (!FailureMessage.TryRead(message.Properties, message.Body, out var record, out var dead) || dead)
+        {
+            var letter = DeadMessages.Unreadable(message.Queue, message.Properties, message.Body, tools.Clock.GetUtcNow());
+            tools.Log.UnreadableMessage(message.Queue, letter.Log.TopicId);
+            await HandOverAsync(letter, message);
+            return;
+        }
+        var cause = await TryAsync(record!, message, lost);
+        if (cause is not null)
+            await HandOverAsync(record!.Again(cause, tools.Clock.GetUtcNow()), message);
+        // A crash before the acknowledgement delivers the message again: the record is tried, or handed over, once more.
+    }
+
+    /// <returns>Null when the record succeeded.</returns>
+    async Task<FailureCause?> TryAsync(FailedRecord record, Delivery message, CancellationToken lost)
+    {
+        try
+        {
+            await road.HandleAsync(record, lost);
+            return null;
+        }
+        catch (RecordFailedException e)
+        {
+            return e.Cause;
+        }
+        catch (Exception e) when (!lost.IsCancellationRequested && !message.Stopping.IsCancellationRequested)
+        {
+            // Unclassified: it may be a bug or a moment; the ladder's end finds out, and the letter says what it was.
+            return new FailureCause("processing", FailureCause.Transient, FaultReason.ProcessorFailed, e.Message, $"{road.Road}:{e.GetType().Name}");
+        }
+    }
+
+    /// <summary>Until RabbitMQ has it. Giving the message back instead would count towards its delivery limit.</summary>
+    Task HandOverAsync(FailedRecord record, Delivery message) => tools.PersistAsync(message.Queue, stop => ladder.FailAsync(record, stop), message.Stopping);
+}
