@@ -10,6 +10,7 @@ public sealed class ConfigurationTests
         ["Pipeline__Kafka__BootstrapServers"] = "127.0.0.1:1",
         ["Pipeline__Postgres__ConnectionString"] = "postgres://u:secret@127.0.0.1:1/db",
         ["Pipeline__Influx__Url"] = "http://127.0.0.1:1",
+        ["Pipeline__RabbitMq__Uri"] = "amqp://u:secret@127.0.0.1:1",
     };
 
     [Fact]
@@ -30,15 +31,17 @@ public sealed class ConfigurationTests
         settings["Pipeline__Kafka__BootstrapServers"] = "";
         settings["Pipeline__Kafka__Partitions"] = "0";
         settings["Pipeline__Processors__BatchEventsMax"] = "0";
-        settings["Pipeline__Processors__Roles"] = "events-postgres,events-influx,no-role";
+        settings["Pipeline__Processors__Roles"] = "events-postgres,events-influx,failures,no-role";
         settings["Pipeline__Postgres__ConnectionString"] = "postgres://u:secret@127.0.0.1/db?colour=red";
         settings["Pipeline__Influx__Bucket"] = "";
+        settings["Pipeline__RabbitMq__Uri"] = "http://u:secret@127.0.0.1:1";
+        settings["Pipeline__RabbitMq__RetryDelays__0"] = "00:00:00";
         settings["Pipeline__Ingest__BodyBytesMax"] = "5";
         foreach (var argument in (string[])["--validate", "--urls=http://127.0.0.1:0"])
         {
             var (exit, output) = await RunAsync(settings, argument);
             Assert.Equal(1, exit);
-            foreach (var word in (string[])["BootstrapServers", "Partitions", "BatchEventsMax", "no-role", "ConnectionString", "Bucket", "Pipeline:Ingest"])
+            foreach (var word in (string[])["BootstrapServers", "Partitions", "BatchEventsMax", "no-role", "ConnectionString", "Bucket", "amqp://user", "RetryDelays", "Pipeline:Ingest"])
                 Assert.Contains(word, output, StringComparison.Ordinal);
             Assert.DoesNotContain("secret", output, StringComparison.Ordinal);
         }
@@ -51,6 +54,8 @@ public sealed class ConfigurationTests
     [InlineData("Pipeline__Processors__Roles", ",")]
     [InlineData("Pipeline__Kafka__EventTopics__0__Nmae", "x")]
     [InlineData("Pipeline__Influx__Url", "")]
+    [InlineData("Pipeline__RabbitMq__Uri", "")]
+    [InlineData("Pipeline__RabbitMq__Prefix", "a/b")]
     public async Task An_unknown_key_or_an_unreadable_value_is_refused(string key, string value)
     {
         var settings = Valid();
@@ -61,9 +66,10 @@ public sealed class ConfigurationTests
     }
 
     [Fact]
-    public async Task InfluxDB_is_asked_for_only_where_its_role_runs()
+    public async Task InfluxDB_and_RabbitMQ_are_asked_for_only_where_their_roles_run()
     {
         var settings = Valid();
+        settings.Remove("Pipeline__RabbitMq__Uri");
         settings.Remove("Pipeline__Influx__Url");
         settings["Pipeline__Processors__Roles"] = "events-postgres";
         Assert.Equal(0, (await RunAsync(settings, "--validate")).Exit);

@@ -1,8 +1,7 @@
 # shellcheck shell=bash
 # ./dev demo: the whole road of the data once, in an environment of its own that is gone afterwards.
 
-# RabbitMQ is left out as long as nothing on this road uses it: it is the slowest to start.
-DEMO_SERVERS=(postgres kafka influx)
+DEMO_SERVERS=(postgres rabbitmq kafka influx)
 DEMO_FILE=tests/Fixtures/activity-2000.ndjson
 DEMO_OLDER_CLIENT=tests/Fixtures/older-client-batch.json
 

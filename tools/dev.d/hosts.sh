@@ -26,6 +26,7 @@ TEXT
     return 0
   fi
   cat <<TEXT
+Pipeline__RabbitMq__Uri=$RABBITMQ
 Pipeline__Influx__Url=$INFLUX_URL
 Pipeline__Influx__Bucket=$INFLUX_BUCKET
 Pipeline__Influx__Api=$INFLUX_API

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # ./dev test and ./dev bench: every run has servers of its own, made for it and deleted after it.
 
-TEST_SERVERS=(postgres kafka influx)
+TEST_SERVERS=(postgres rabbitmq kafka influx)
 
 test_command() {
   local coverage='' faults='' filters=() options=() projects=() words=()
@@ -38,6 +38,7 @@ test_servers() {
   servers_up "${TEST_SERVERS[@]}"
   load_addresses "${TEST_SERVERS[@]}"
   export PIPELINE_TEST_KAFKA=$KAFKA PIPELINE_TEST_KAFKA_KIND=$KAFKA_KIND PIPELINE_TEST_POSTGRES=$POSTGRES
+  export PIPELINE_TEST_RABBITMQ=$RABBITMQ
   export PIPELINE_TEST_INFLUX_URL=$INFLUX_URL PIPELINE_TEST_INFLUX_TOKEN=$INFLUX_TOKEN
   export PIPELINE_TEST_INFLUX_ORG=$INFLUX_ORG PIPELINE_TEST_INFLUX_API=$INFLUX_API
   say "running on: $(servers_in_words "${TEST_SERVERS[@]}")"

@@ -12,6 +12,8 @@ static class TestServers
 
     public static string Postgres => Required("PIPELINE_TEST_POSTGRES");
 
+    public static string RabbitMq => Required("PIPELINE_TEST_RABBITMQ");
+
     public static Uri InfluxUrl => new(Required("PIPELINE_TEST_INFLUX_URL"));
 
     public static string InfluxToken => Environment.GetEnvironmentVariable("PIPELINE_TEST_INFLUX_TOKEN") ?? "";

@@ -124,7 +124,7 @@ sealed class RabbitMqPublisher(RabbitMqConnector connector, RabbitMqTopology top
         catch (Exception e)
         {
             connector.Drop(connection);
-            if (e is TopologyMismatchException or OperationCanceledException && stop.IsCancellationRequested)
+            if (e is TopologyMismatchException || (e is OperationCanceledException && stop.IsCancellationRequested))
                 throw;
             throw new RabbitMqUnavailableException($"RabbitMQ cannot be used: {e.Message}", e);
         }

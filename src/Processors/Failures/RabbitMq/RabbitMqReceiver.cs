@@ -128,7 +128,7 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
 
         Task IReceiveEndpointObserver.Faulted(ReceiveEndpointFaulted faulted)
         {
-            _ended.TrySetException(new RabbitMqUnavailableException(faulted.Exception.Message, faulted.Exception));
+            _ended.TrySetException(new RabbitMqUnavailableException(faulted.Exception?.Message ?? "the receiving failed", faulted.Exception));
             return Task.CompletedTask;
         }
     }
@@ -145,7 +145,7 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
         public async Task Send(ReceiveContext context, IPipe<ReceiveContext> next)
         {
             var message = (RabbitMqReceiveContext)context;
-            await handle(new Delivery(queue, message.Properties, message.Body.GetBytes(), stopping), context.CancellationToken);
+            await handle(new Delivery(queue, message.Properties, context.Body.GetBytes(), stopping), context.CancellationToken);
         }
     }
 }

@@ -12,6 +12,8 @@ sealed class RabbitMqTopology(RabbitMqOptions options, IReadOnlyCollection<strin
     /// <summary>The queue of dead letters hands nothing on, so that a limit would drop; from RabbitMQ 4 on there is one unless it is said otherwise.</summary>
     const int NoDeliveryLimit = 2_000_000_000;
 
+    public IReadOnlyCollection<string> Roads => roads;
+
     public RabbitMqNames Names { get; } = new(options.Prefix);
 
     /// <summary>Declares what is missing and checks the rest. Nothing that exists is changed.</summary>
