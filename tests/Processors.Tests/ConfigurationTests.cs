@@ -41,7 +41,7 @@ public sealed class ConfigurationTests
         {
             var (exit, output) = await RunAsync(settings, argument);
             Assert.Equal(1, exit);
-            foreach (var word in (string[])["BootstrapServers", "Partitions", "BatchEventsMax", "no-role", "ConnectionString", "Bucket", "amqp://user", "RetryDelays", "Pipeline:Ingest"])
+            foreach (var word in (string[])["BootstrapServers", "Partitions", "BatchEventsMax", "no-role", "ConnectionString", "Bucket", "Uri must look", "RetryDelays", "Pipeline:Ingest"])
                 Assert.Contains(word, output, StringComparison.Ordinal);
             Assert.DoesNotContain("secret", output, StringComparison.Ordinal);
         }
