@@ -27,7 +27,7 @@ sealed class Rabbit : IAsyncDisposable
     public RabbitMqTopology Topology { get; }
     public RabbitMqConnector Connector { get; }
     public RabbitMqNames Names => Topology.Names;
-    public ProcessorMetrics Metrics { get; } = new(Services.GetRequiredService<IMeterFactory>());
+    public ProcessorMetrics Metrics { get; } = new(Services.GetRequiredService<IMeterFactory>(), TimeProvider.System);
 
     public static CancellationToken Stop => TestContext.Current.CancellationToken;
 
