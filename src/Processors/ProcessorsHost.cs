@@ -53,10 +53,7 @@ static class ProcessorsHost
         if (roles.Contains(Roles.EventsInflux))
             AddEventsInflux(services);
         if (roles.Contains(Roles.Failures))
-        {
-            services.AddRabbitMq();
             services.AddFailures();
-        }
         AddHealth(services);
         services.AddSingleton<PrometheusText>();
         services.AddSingleton(p => Sdk.CreateMeterProviderBuilder().AddMeter(ProcessorMetrics.MeterName, "System.Runtime")
@@ -99,7 +96,8 @@ static class ProcessorsHost
             new EventsInfluxSettings(host.CommittedAsync, p.GetRequiredService<KilledRecords>(), p.GetRequiredService<RecordReading>(), TimeProvider.System)), _ => Task.CompletedTask);
     }
 
-    static void AddRoad(IServiceCollection services, Func<IServiceProvider, RoadHost, IRoad> newRoad, Func<IServiceProvider, Task> ready) =>
+    /// <param name="ready">The road begins when this completes.</param>
+    public static void AddRoad(IServiceCollection services, Func<IServiceProvider, RoadHost, IRoad> newRoad, Func<IServiceProvider, Task> ready) =>
         services.AddSingleton<IHostedService>(p => new RoadHost(host => newRoad(p, host), ready(p), p.GetRequiredService<IOptions<KafkaOptions>>(),
             p.GetRequiredService<IOptions<ProcessorsOptions>>(), p.GetRequiredService<RoadServices>()));
 

@@ -18,26 +18,28 @@ sealed class DeadLetterOutbox(UnpublishedLetters letters, RabbitMqPublisher publ
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await settings.SchemaReady.WaitAsync(stoppingToken);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, tools.Stop.Refusing);
+        var stop = ending.Token;
+        await settings.SchemaReady.WaitAsync(stop);
         var failures = 0;
         var holder = false;
-        while (!stoppingToken.IsCancellationRequested)
+        while (!stop.IsCancellationRequested)
         {
             try
             {
-                var taken = await letters.TakeAsync(stoppingToken);
+                var taken = await letters.TakeAsync(stop);
                 if (taken && !holder)
                     tools.Log.OutboxTaken();
                 holder = taken;
-                var published = taken ? await PublishNextAsync(stoppingToken) : 0;
+                var published = taken ? await PublishNextAsync(stop) : 0;
                 failures = 0;
                 if (published == 0)
-                    await Task.Delay(taken ? settings.Interval : TakeOverInterval, tools.Clock, stoppingToken);
+                    await Task.Delay(taken ? settings.Interval : TakeOverInterval, tools.Clock, stop);
             }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            catch (Exception e) when (!stop.IsCancellationRequested)
             {
                 tools.Log.OutboxWaits(e.Message);
-                await Task.Delay(FailureTools.Backoff(failures++), tools.Clock, stoppingToken).ContinueWith(_ => { }, TaskScheduler.Default);
+                await Task.Delay(FailureTools.Backoff(failures++), tools.Clock, stop).ContinueWith(_ => { }, TaskScheduler.Default);
             }
         }
         await letters.CloseAsync();

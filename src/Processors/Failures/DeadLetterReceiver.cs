@@ -14,8 +14,9 @@ sealed class DeadLetterReceiver(DeadLetterWriter letters, Breaker postgres, Proc
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await Task.WhenAll(schemaReady, tools.Ready).WaitAsync(stoppingToken);
-        await tools.Receiver.RunAsync(tools.Names.DeadLetters, ExchangeType.Topic, (message, _) => StoreAsync(message), tools.StopBudget, stoppingToken);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, tools.Stop.Refusing);
+        await Task.WhenAll(schemaReady, tools.Ready).WaitAsync(ending.Token);
+        await tools.Receiver.RunAsync(tools.Names.DeadLetters, ExchangeType.Topic, (message, _) => StoreAsync(message), tools.Stop.Abandoning, ending.Token);
     }
 
     async Task StoreAsync(Delivery message)

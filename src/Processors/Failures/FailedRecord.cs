@@ -1,3 +1,4 @@
+using Confluent.Kafka;
 using Pipeline.Contracts.Events;
 using Pipeline.Sinks.Postgres;
 
@@ -37,6 +38,21 @@ sealed record FailedRecord
 
     public string? Algorithm { get; init; }
     public string? AlgorithmVersion { get; init; }
+
+    /// <summary>A record of Kafka after its first attempt.</summary>
+    public static FailedRecord Of(ConsumeResult<byte[], byte[]> record, LogPlace log, string tenant, FailureCause cause, DateTimeOffset now) => new()
+    {
+        Log = log,
+        Offset = record.Offset.Value,
+        Tenant = tenant,
+        Key = record.Message.Key,
+        Value = record.Message.Value,
+        Headers = record.Message.Headers is { Count: > 0 } headers ? [.. headers.Select(h => new KeyValuePair<string, byte[]?>(h.Key, h.GetValueBytes()))] : [],
+        LoggedAt = record.Message.Timestamp.Type == TimestampType.LogAppendTime ? record.Message.Timestamp.UtcDateTime : now,
+        Cause = cause,
+        FailedFirst = now,
+        FailedLast = now,
+    };
 
     public string Identity => $"{Log.Consumer}/{Log.TopicId}/{Log.Partition}/{Offset}";
 

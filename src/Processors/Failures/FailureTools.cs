@@ -4,8 +4,7 @@ namespace Pipeline.Processors.Failures;
 
 /// <summary>What everybody needs who receives or publishes failures.</summary>
 /// <param name="Ready">Completes when the topology is there and is ours.</param>
-/// <param name="StopBudget">How long a stop waits for messages at hand.</param>
-sealed record FailureTools(RabbitMqReceiver Receiver, RabbitMqNames Names, Task Ready, TimeSpan StopBudget, TimeProvider Clock, ILogger Log)
+sealed record FailureTools(RabbitMqReceiver Receiver, RabbitMqNames Names, Task Ready, StopTokens Stop, TimeProvider Clock, ILogger Log)
 {
     static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(100), PauseMax = TimeSpan.FromSeconds(5);
 
@@ -30,3 +29,7 @@ sealed record FailureTools(RabbitMqReceiver Receiver, RabbitMqNames Names, Task 
     public static TimeSpan Backoff(int failures) =>
         TimeSpan.FromTicks((long)(Math.Min(PauseMin.Ticks * Math.Pow(2, Math.Min(failures, 10)), PauseMax.Ticks) * (0.5 + (Random.Shared.NextDouble() / 2))));
 }
+
+/// <param name="Refusing">Nothing new is begun from here on.</param>
+/// <param name="Abandoning">What is at hand is given up from here on.</param>
+readonly record struct StopTokens(CancellationToken Refusing, CancellationToken Abandoning);

@@ -13,6 +13,8 @@ static class FailuresHost
     /// <summary>RabbitMQ's topology, publisher and ladder. Roads whose failures climb the ladder are added by <see cref="AddRetriedRoad"/>.</summary>
     public static void AddRabbitMq(this IServiceCollection services)
     {
+        if (services.Any(s => s.ServiceType == typeof(RetryLadder)))
+            return;
         services.AddArea<RabbitMqOptions>(RabbitMqOptions.Section);
         services.AddSingleton(p => new RabbitMqConnector(Options(p), p.GetRequiredService<TimeProvider>()));
         services.AddSingleton(p => new RabbitMqTopology(Options(p), [.. p.GetServices<RoadName>().Select(r => r.Name)]));
@@ -25,7 +27,7 @@ static class FailuresHost
         services.AddSingleton(p => new RabbitMqReceiver(Options(p), p.GetRequiredService<RabbitMqTopology>(), p.GetRequiredService<RabbitMqConnector>(),
             p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton(p => new FailureTools(p.GetRequiredService<RabbitMqReceiver>(), p.GetRequiredService<RabbitMqTopology>().Names,
-            p.GetRequiredService<TopologyAtStart>().Ready, p.GetRequiredService<IOptions<ProcessorsOptions>>().Value.StopBudget,
+            p.GetRequiredService<TopologyAtStart>().Ready, new StopTokens(p.GetRequiredService<GracefulStop>().Refusing, p.GetRequiredService<GracefulStop>().Abandoning),
             p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<RetryLadder>>()));
         services.AddSingleton(p => new Dependency(Dependencies.RabbitMq, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<RabbitMqPublisher>().PingAsync));
     }
@@ -33,6 +35,7 @@ static class FailuresHost
     /// <summary>A road whose failures climb the ladder: its work queue and the receiver of its retries.</summary>
     public static void AddRetriedRoad(this IServiceCollection services, string road, Func<IServiceProvider, Func<FailedRecord, CancellationToken, Task>> handler)
     {
+        services.AddRabbitMq();
         services.AddSingleton(new RoadName(road));
         services.AddSingleton<IHostedService>(p => new WorkReceiver(new RetriedRoad(road, handler(p)), p.GetRequiredService<RetryLadder>(), p.GetRequiredService<FailureTools>()));
     }
@@ -40,6 +43,7 @@ static class FailuresHost
     /// <summary>Role failures: the outbox, and the receiver of dead letters.</summary>
     public static void AddFailures(this IServiceCollection services)
     {
+        services.AddRabbitMq();
         services.AddSingleton<IHostedService>(p => new DeadLetterReceiver(p.GetRequiredService<DeadLetterWriter>(), p.GetRequiredService<Breakers>().Postgres,
             p.GetRequiredService<ProcessorMetrics>(), p.GetRequiredService<SchemaAtStart>().Ready, p.GetRequiredService<FailureTools>()));
         services.AddSingleton<IHostedService>(p =>

@@ -23,8 +23,9 @@ sealed class WorkReceiver(RetriedRoad road, RetryLadder ladder, FailureTools too
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await tools.Ready.WaitAsync(stoppingToken);
-        await tools.Receiver.RunAsync(tools.Names.WorkQueue(road.Road), ExchangeType.Fanout, HandleAsync, tools.StopBudget, stoppingToken);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, tools.Stop.Refusing);
+        await tools.Ready.WaitAsync(ending.Token);
+        await tools.Receiver.RunAsync(tools.Names.WorkQueue(road.Road), ExchangeType.Fanout, HandleAsync, tools.Stop.Abandoning, ending.Token);
     }
 
     async Task HandleAsync(Delivery message, CancellationToken lost)
@@ -45,19 +46,27 @@ sealed class WorkReceiver(RetriedRoad road, RetryLadder ladder, FailureTools too
     /// <returns>Null when the record succeeded.</returns>
     async Task<FailureCause?> TryAsync(FailedRecord record, Delivery message, CancellationToken lost)
     {
-        try
+        while (true)
         {
-            await road.HandleAsync(record, lost);
-            return null;
-        }
-        catch (RecordFailedException e)
-        {
-            return e.Cause;
-        }
-        catch (Exception e) when (!lost.IsCancellationRequested && !message.Stopping.IsCancellationRequested)
-        {
-            // Unclassified: it may be a bug or a moment; the ladder's end finds out, and the letter says what it was.
-            return new FailureCause("processing", FailureCause.Transient, FaultReason.ProcessorFailed, e.Message, $"{road.Road}:{e.GetType().Name}");
+            try
+            {
+                await road.HandleAsync(record, lost);
+                return null;
+            }
+            catch (DependencyUnavailableException e) when (!message.Stopping.IsCancellationRequested)
+            {
+                // A breaker is open: no fault of this record, and no attempt.
+                await Task.Delay(e.RetryAfter + FailureTools.Backoff(0), tools.Clock, message.Stopping);
+            }
+            catch (RecordFailedException e)
+            {
+                return e.Cause;
+            }
+            catch (Exception e) when (!lost.IsCancellationRequested && !message.Stopping.IsCancellationRequested)
+            {
+                // Unclassified: it may be a bug or a moment; the ladder's end finds out, and the letter says what it was.
+                return new FailureCause("processing", FailureCause.Transient, FaultReason.ProcessorFailed, e.Message, $"{road.Road}:{e.GetType().Name}");
+            }
         }
     }
 

@@ -10,14 +10,14 @@ public sealed class HostBuild : IDisposable
 {
     static readonly Lazy<string> Copy = new(MakeCopy);
 
-    /// <summary>The folder of a host, <c>Ingest</c> or <c>Processors</c>.</summary>
+    /// <summary>The folder of a host, <c>Ingest</c>, <c>Processors</c> or the tests' own <c>FailingProcessor</c>.</summary>
     public static string Folder(string host) => Path.Combine(Copy.Value, host);
 
     static string MakeCopy()
     {
         var copy = Directory.CreateTempSubdirectory("pipeline-tests-").FullName;
-        foreach (var host in (ReadOnlySpan<string>)["Ingest", "Processors"])
-            CopyFolder(Path.Combine(TestServers.Repository, "src", host, "bin", "Release", "net10.0"), Path.Combine(copy, host));
+        foreach (var host in (ReadOnlySpan<string>)["src/Ingest", "src/Processors", "tests/FailingProcessor"])
+            CopyFolder(Path.Combine(TestServers.Repository, host, "bin", "Release", "net10.0"), Path.Combine(copy, Path.GetFileName(host)));
         return copy;
     }
 

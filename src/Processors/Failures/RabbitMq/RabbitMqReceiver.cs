@@ -16,20 +16,20 @@ sealed record Delivery(string Queue, IReadOnlyBasicProperties Properties, byte[]
 /// </summary>
 sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology, RabbitMqConnector connector, TimeProvider clock, ILoggerFactory logs)
 {
-    static readonly TimeSpan StartWithin = TimeSpan.FromSeconds(15), Pause = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan StartWithin = TimeSpan.FromSeconds(15), EndWithin = TimeSpan.FromSeconds(5), StopMost = TimeSpan.FromMinutes(10), Pause = TimeSpan.FromSeconds(1);
 
     readonly ILogger _log = logs.CreateLogger<RabbitMqReceiver>();
 
-    /// <summary>Runs until it is stopped, then lets the messages at hand be finished within the budget.</summary>
+    /// <summary>Runs until it is stopped, then lets the messages at hand be finished until they are to be abandoned.</summary>
     /// <param name="exchangeType">Of the exchange with the queue's name, which MassTransit declares: there already, or new and without use.</param>
     /// <param name="handle">Called for up to <see cref="RabbitMqOptions.Prefetch"/> messages at a time; its token is cancelled when the message is no longer ours.</param>
-    public async Task RunAsync(string queue, string exchangeType, Func<Delivery, CancellationToken, Task> handle, TimeSpan budget, CancellationToken stop)
+    public async Task RunAsync(string queue, string exchangeType, Func<Delivery, CancellationToken, Task> handle, CancellationToken abandoning, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
             try
             {
-                await ReceiveAsync(queue, exchangeType, handle, budget, stop);
+                await ReceiveAsync(queue, exchangeType, handle, abandoning, stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -43,14 +43,13 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
         }
     }
 
-    async Task ReceiveAsync(string queue, string exchangeType, Func<Delivery, CancellationToken, Task> handle, TimeSpan budget, CancellationToken stop)
+    async Task ReceiveAsync(string queue, string exchangeType, Func<Delivery, CancellationToken, Task> handle, CancellationToken abandoning, CancellationToken stop)
     {
         await DeclareAsync(stop);
         var ended = new EndpointEnd();
         LogContext.ConfigureCurrentLogContext(logs);
         var bus = Bus.Factory.CreateUsingRabbitMq(configure => Configure(configure, queue, exchangeType, new RawMessages(queue, handle, stop)));
         bus.ConnectReceiveEndpointObserver(ended);
-        using var abort = new CancellationTokenSource();
         try
         {
             using (var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop))
@@ -63,8 +62,11 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
         }
         finally
         {
-            abort.CancelAfter(budget);
-            await bus.StopAsync(abort.Token).WaitAsync(budget * 2, clock, CancellationToken.None);
+            // A stop waits for what is at hand; where the connection failed, it is not ours any more.
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(abandoning);
+            if (!stop.IsCancellationRequested)
+                end.CancelAfter(EndWithin);
+            await bus.StopAsync(end.Token).WaitAsync(stop.IsCancellationRequested ? StopMost : EndWithin * 2, clock, CancellationToken.None);
         }
     }
 

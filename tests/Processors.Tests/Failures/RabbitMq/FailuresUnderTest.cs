@@ -23,7 +23,7 @@ sealed class FailuresUnderTest : IAsyncDisposable
         Publisher = rabbit.Publisher();
         Ladder = new RetryLadder(Publisher, rabbit.Topology, new RetrySchedule(rabbit.Options.Delays, rabbit.Options.AttemptsMax), rabbit.Metrics);
         Tools = new FailureTools(new RabbitMqReceiver(rabbit.Options, rabbit.Topology, rabbit.Connector, TimeProvider.System, NullLoggerFactory.Instance), rabbit.Names,
-            Task.CompletedTask, TimeSpan.FromSeconds(5), TimeProvider.System, NullLogger.Instance);
+            Task.CompletedTask, default, TimeProvider.System, NullLogger.Instance);
     }
 
     public Rabbit Rabbit { get; }
