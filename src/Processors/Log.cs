@@ -53,6 +53,9 @@ static partial class Log
     [LoggerMessage(17, LogLevel.Warning, "Ingest could not be told of a flood, trying again: {Reason}")]
     public static partial void FloodNotTold(this ILogger log, string reason);
 
+    [LoggerMessage(18, LogLevel.Warning, "{Road}: Kafka does not answer; the process ends without having left the group")]
+    public static partial void GroupNotLeft(this ILogger log, string road);
+
     [LoggerMessage(30, LogLevel.Information, "Receiving from {Queue}")]
     public static partial void Receiving(this ILogger log, string queue);
 

@@ -26,7 +26,7 @@ sealed class RoadHost(
         await ready.WaitAsync(ending.Token);
         await services.Topics.EnsureAsync(ending.Token);
         var settings = new WorkerSettings(road.Name, options.Value, new Turns(options.Value.ConcurrentBatchesMax), services.Clock, services.Metrics, services.Log, services.Stop.Abandoning, Fail);
-        using var poller = new RecordPoller(road, kafka.Value.Consumer(road.Name), (p, owner) => new PartitionWorker(p, road.Open(p), owner, settings), services.Metrics, services.Log);
+        var poller = new RecordPoller(road, kafka.Value.Consumer(road.Name), (p, owner) => new PartitionWorker(p, road.Open(p), owner, settings), services.Metrics, services.Log);
         _poller = poller;
         services.Metrics.Watch(this);
         services.Log.Consuming(road.Name, string.Join(", ", road.TopicNames));
@@ -43,7 +43,25 @@ sealed class RoadHost(
         // 1. Batches being written end, or are broken off when the budget is spent: nothing of a broken one counts.
         await poller.EndedAsync();
         // 2. Only then the group is left, with the last offsets committed.
-        await Task.Run(poller.Close, CancellationToken.None);
+        await LeaveAsync(poller);
+    }
+
+    /// <summary>A broker that hangs is not waited for: the group misses this member when its session has timed out.</summary>
+    async Task LeaveAsync(RecordPoller poller)
+    {
+        var leaving = Task.Run(() =>
+        {
+            poller.Close();
+            poller.Dispose();
+        }, CancellationToken.None);
+        try
+        {
+            await leaving.WaitAsync(StopTimes.Closing, services.Clock);
+        }
+        catch (TimeoutException)
+        {
+            services.Log.GroupNotLeft(Name);
+        }
     }
 
     void Fail(Exception e)

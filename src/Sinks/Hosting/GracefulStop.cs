@@ -8,7 +8,7 @@ namespace Pipeline.Sinks.Hosting;
 public sealed record StopTimes(TimeSpan Delay, TimeSpan Budget)
 {
     /// <summary>For what comes after the work: leaving the group, closing sessions.</summary>
-    static readonly TimeSpan Closing = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan Closing = TimeSpan.FromSeconds(5);
 
     /// <summary>For what the host lets go of last; nothing of ours hangs there, a client library may.</summary>
     static readonly TimeSpan Disposing = TimeSpan.FromSeconds(2);
