@@ -13,12 +13,18 @@ public sealed class DeadLetterReader(NpgsqlDataSource database)
     const string Rest = "fingerprint, attempts, algorithm, algorithm_version, logged_at, failed_first, failed_last, published_at, closed_at, octet_length(value)";
     const string Whole = $"SELECT {Identity}, message, {Rest}, key, value, header_names, header_values, false FROM pipeline.dead_letters";
 
-    /// <summary>Cut by the server: a page of the largest records would be half a gigabyte on its way here.</summary>
+    const string NewestFirst = """ORDER BY failed_first DESC, consumer DESC, topic_id DESC, partition DESC, "offset" DESC""";
+
+    /// <summary>
+    /// Cut by the server: a page of the largest records would be half a gigabyte on its way here. Cut when the page is chosen, because a whole batch
+    /// that failed at one time has to be sorted for it. {0} is the page.
+    /// </summary>
     static readonly string Cut = $$"""
         SELECT {{Identity}}, left(message, {max}), {{Rest}}, substr(key, 1, {max}), substr(value, 1, {max}),
             CASE WHEN h.bytes <= {max} THEN header_names ELSE '{}' END, CASE WHEN h.bytes <= {max} THEN header_values ELSE '{}' END,
             octet_length(value) > {max} OR octet_length(key) > {max} OR h.bytes > {max} OR length(message) > {max}
-        FROM pipeline.dead_letters, LATERAL (SELECT octet_length(array_to_string(header_names, '')) + coalesce(sum(octet_length(v)), 0) AS bytes FROM unnest(header_values) v) h
+        FROM ({0}) d, LATERAL (SELECT octet_length(array_to_string(header_names, '')) + coalesce(sum(octet_length(v)), 0) AS bytes FROM unnest(header_values) v) h
+        {{NewestFirst}}
         """.Replace("{max}", ListedBytesMax.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
 
     /// <summary>The time leads, as text of equal length, so that the greatest array is the newest letter's.</summary>
@@ -39,7 +45,7 @@ public sealed class DeadLetterReader(NpgsqlDataSource database)
         if (after is { FailedFirst: var time, Place: var place })
             where.And($"""(failed_first, consumer, topic_id, partition, "offset") < ({where.Bind(time)}, {where.Bind(place.Consumer)}, {where.Bind(place.TopicId)}, {where.Bind(place.Partition)}, {where.Bind(place.Offset)})""");
         // One more than asked for tells whether there is a next page.
-        command.CommandText = $"""{Cut}{where} ORDER BY failed_first DESC, consumer DESC, topic_id DESC, partition DESC, "offset" DESC LIMIT {where.Bind(limit + 1)}""";
+        command.CommandText = Cut.Replace("{0}", $"SELECT * FROM pipeline.dead_letters{where} {NewestFirst} LIMIT {where.Bind(limit + 1)}", StringComparison.Ordinal);
         var letters = await ReadAsync(command, Letter, stop);
         if (letters.Count <= limit)
             return (letters, null);
