@@ -17,7 +17,8 @@ public sealed class HostBuild : IDisposable
     {
         var copy = Directory.CreateTempSubdirectory("pipeline-tests-").FullName;
         foreach (var host in (ReadOnlySpan<string>)["src/Ingest", "src/Processors", "tests/FailingProcessor"])
-            CopyFolder(Path.Combine(TestServers.Repository, host, "bin", "Release", "net10.0"), Path.Combine(copy, Path.GetFileName(host)));
+            if (Path.Combine(TestServers.Repository, host, "bin", "Release", "net10.0") is var built && Directory.Exists(built))
+                CopyFolder(built, Path.Combine(copy, Path.GetFileName(host)));
         return copy;
     }
 
