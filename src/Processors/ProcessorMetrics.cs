@@ -37,7 +37,7 @@ sealed class ProcessorMetrics
         meter.CreateObservableGauge("pipeline_process_oldest_seconds", () => _roads.Select(r => new Measurement<double>(OldestSeconds(r, clock), Label("road", r.Name))), "s",
             "Age of the oldest record that is queued or being processed, by the broker's time; 0 when none waits.");
         _published = meter.CreateCounter<long>("pipeline_publish_messages", description: "Messages that RabbitMQ confirmed.");
-        _handedOver = meter.CreateCounter<long>("pipeline_publish_hand_overs", description: "Failed records that RabbitMQ holds now, by road and outcome: retry, dead_letter.");
+        _handedOver = meter.CreateCounter<long>("pipeline_publish_hand_overs", description: "Failed records that RabbitMQ holds now, by road and outcome: retry, alone (after the death of a process that held it), dead_letter.");
         _returned = meter.CreateCounter<long>("pipeline_publish_returns", description: "Messages that came back because no queue takes them.");
         _deadlines = meter.CreateCounter<long>("pipeline_publish_deadlines_passed", description: "Publishes that were not confirmed in time.");
         _rebuilds = meter.CreateCounter<long>("pipeline_publish_connections_given_up", description: "Publishing connections that failed or hung and were made anew.");

@@ -16,7 +16,7 @@ sealed class DeadLetterReceiver(DeadLetterWriter letters, Breaker postgres, Proc
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, tools.Stop.Refusing);
         await Task.WhenAll(schemaReady, tools.Ready).WaitAsync(ending.Token);
-        await tools.Receiver.RunAsync(tools.Names.DeadLetters, ExchangeType.Topic, (message, _) => StoreAsync(message), tools.Stop.Abandoning, ending.Token);
+        await tools.Receiver.RunAsync(new ReceivedQueue(tools.Names.DeadLetters, ExchangeType.Topic), (message, _) => StoreAsync(message), tools.Stop.Abandoning, ending.Token);
     }
 
     async Task StoreAsync(Delivery message)

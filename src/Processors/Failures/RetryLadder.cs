@@ -26,6 +26,13 @@ sealed class RetryLadder(RabbitMqPublisher publisher, RabbitMqTopology topology,
             metrics.HandedOver(record.Log.Consumer, step.Delay is null ? "dead_letter" : "retry");
     }
 
+    /// <summary>Puts a record among those of its road that are tried one at a time.</summary>
+    public async Task SetAsideAsync(FailedRecord record, CancellationToken stop)
+    {
+        await publisher.PublishAsync([FailureMessage.Write(record, topology.Names.Work, dead: false) with { RoutingKey = RabbitMqNames.AloneKey(record.Log.Consumer) }], stop);
+        metrics.HandedOver(record.Log.Consumer, "alone");
+    }
+
     OutgoingMessage Message(FailedRecord record, RetryStep step)
     {
         if (step.Delay is { } delay)

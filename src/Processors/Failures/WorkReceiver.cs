@@ -17,7 +17,7 @@ sealed class RecordFailedException(FailureCause cause, Exception? inner = null) 
 
 /// <summary>
 /// Takes a road's retries from their queue. A message is acknowledged after its record succeeded, or after its next hand-over was confirmed:
-/// a crash in between delivers it again. One that ends the process is stopped by the queue's delivery limit and becomes a dead letter there.
+/// a crash in between delivers it again. One that ends the process is stopped by its queue's delivery limit and becomes a dead letter there.
 /// </summary>
 sealed class WorkReceiver(RetriedRoad road, RetryLadder ladder, FailureTools tools) : BackgroundService
 {
@@ -25,7 +25,20 @@ sealed class WorkReceiver(RetriedRoad road, RetryLadder ladder, FailureTools too
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, tools.Stop.Refusing);
         await tools.Ready.WaitAsync(ending.Token);
-        await tools.Receiver.RunAsync(tools.Names.WorkQueue(road.Road), ExchangeType.Fanout, HandleAsync, tools.Stop.Abandoning, ending.Token);
+        await Task.WhenAll(
+            tools.Receiver.RunAsync(new ReceivedQueue(tools.Names.WorkQueue(road.Road), ExchangeType.Fanout), HandleOrSetAsideAsync, tools.Stop.Abandoning, ending.Token),
+            tools.Receiver.RunAsync(new ReceivedQueue(tools.Names.AloneQueue(road.Road), ExchangeType.Fanout, Prefetch: 1), HandleAsync, tools.Stop.Abandoning, ending.Token));
+    }
+
+    /// <summary>
+    /// A death counts against every message that the process held. Those are tried one at a time from then on, from a queue of their own, so that the one that
+    /// ends processes is found and the others are not taken for it.
+    /// </summary>
+    Task HandleOrSetAsideAsync(Delivery message, CancellationToken lost)
+    {
+        if (message.IsRepeated && FailureMessage.TryRead(message.Properties, message.Body, out var record, out var dead) && !dead)
+            return tools.PersistAsync(message.Queue, stop => ladder.SetAsideAsync(record!, stop), message.Stopping);
+        return HandleAsync(message, lost);
     }
 
     async Task HandleAsync(Delivery message, CancellationToken lost)

@@ -57,6 +57,16 @@ public sealed class PipelineUnderTest : IAsyncDisposable
         return host;
     }
 
+    /// <summary>The processor of tests/FailingProcessor on this pipeline's topic, the latest one that was started.</summary>
+    public HostProcess Failing { get; private set; } = null!;
+
+    internal HostProcess LaunchFailing(RabbitQueues queues, params (string Name, string Value)[] settings) =>
+        Failing = Launch("FailingProcessor", [.. ProcessorsSettings(), ("Pipeline__Processors__Roles", "failures"), .. queues.Settings, .. settings]);
+
+    /// <summary>How many of its records succeeded or are dead letters.</summary>
+    public async Task<long> FailingEndedAsync() => await Database.ValueAsync<bool>("SELECT to_regclass('failing.successes') IS NOT NULL")
+        ? await Database.ValueAsync<long>("SELECT (SELECT count(*) FROM failing.successes) + (SELECT count(*) FROM pipeline.dead_letters WHERE consumer = 'failing')") : 0;
+
     public HostProcess LaunchProcessors(params (string Name, string Value)[] settings) => Launch("Processors", [.. ProcessorsSettings(), .. settings]);
 
     /// <summary>Runs a host's command to its end.</summary>

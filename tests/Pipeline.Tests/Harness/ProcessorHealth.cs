@@ -7,6 +7,13 @@ public sealed record PartitionHealth(int Partition, string State, long NextOffse
 
 static class ProcessorHealth
 {
+    /// <summary>The answer's text, whatever its status.</summary>
+    public static async Task<string> GetStringAnyAsync(this HttpClient http, Uri address)
+    {
+        using var answer = await http.GetAsync(address);
+        return await answer.Content.ReadAsStringAsync();
+    }
+
     public static async Task<IReadOnlyList<PartitionHealth>> PartitionsAsync(this HostProcess processor, string road = "events-postgres")
     {
         using var answer = await PipelineUnderTest.Http.GetAsync(new Uri(processor.Url, "health"));

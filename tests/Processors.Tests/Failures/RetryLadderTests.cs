@@ -85,13 +85,40 @@ public sealed class RetryLadderTests
         await using var failures = await FailuresUnderTest.StartAsync(Road);
         await failures.Ladder.FailAsync(Record(), Rabbit.Stop);
         for (var death = 0; death <= failures.Rabbit.Options.DeliveryLimit; death++)
-            await failures.Rabbit.DoAsync(c => Until.TrueAsync("it is delivered", TimeSpan.FromSeconds(20),
-                async () => await c.BasicGetAsync(failures.Rabbit.Names.WorkQueue(Road), autoAck: false, Rabbit.Stop) is not null));
+            await DieWithAsync(failures.Rabbit, failures.Rabbit.Names.WorkQueue(Road));
         await failures.StartReceiverAsync();
         await failures.LettersAsync(1);
         Assert.Equal(["killed_processor|fatal|2|00ff0102|7"], await failures.Database.RowsAsync(
             "SELECT concat_ws('|', reason, kind, attempts, encode(value, 'hex'), \"offset\") FROM control.dead_letters", r => r.GetString(0)));
     }
+
+    [Fact]
+    public async Task What_a_dead_process_held_is_tried_one_at_a_time()
+    {
+        await using var failures = await FailuresUnderTest.StartAsync(Road);
+        await failures.Ladder.FailAsync([.. Enumerable.Range(0, 12).Select(i => Record(i))], Rabbit.Stop);
+        await DieWithAsync(failures.Rabbit, failures.Rabbit.Names.WorkQueue(Road), messages: 12);
+        var (atATime, most) = (0, 0);
+        var done = new ConcurrentBag<long>();
+        await failures.StartRoadAsync(Road, async (record, stop) =>
+        {
+            most = Math.Max(most, Interlocked.Increment(ref atATime));
+            await Task.Delay(20, stop);
+            Interlocked.Decrement(ref atATime);
+            done.Add(record.Offset);
+        });
+        await Until.TrueAsync("all were tried", TimeSpan.FromSeconds(20), () => done.Count == 12);
+        Assert.Equal(1, most);
+        await failures.Rabbit.HoldsAsync(failures.Rabbit.Names.AloneQueue(Road), 0);
+        await failures.Rabbit.HoldsAsync(failures.Rabbit.Names.DeadLetters, 0);
+    }
+
+    /// <summary>Takes messages and ends without an answer.</summary>
+    static Task DieWithAsync(Rabbit rabbit, string queue, int messages = 1) => rabbit.DoAsync(async c =>
+    {
+        for (var taken = 0; taken < messages; taken++)
+            await Until.TrueAsync("it is delivered", TimeSpan.FromSeconds(20), async () => await c.BasicGetAsync(queue, autoAck: false, Rabbit.Stop) is not null);
+    });
 
     [Fact]
     public async Task A_stop_lets_the_record_at_hand_finish_and_its_successor_goes_on()

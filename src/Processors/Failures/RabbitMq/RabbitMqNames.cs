@@ -13,6 +13,11 @@ sealed class RabbitMqNames(string prefix)
 
     public string WorkQueue(string road) => $"{Work}.{road}";
 
+    /// <summary>For records that are tried one at a time, because a process ended while it held them.</summary>
+    public string AloneQueue(string road) => $"{Work}.{AloneKey(road)}";
+
+    public static string AloneKey(string road) => road + ".alone";
+
     /// <summary>Exchange (fanout, so that the routing key stays the road's) and queue of the same name.</summary>
     public string Retry(TimeSpan delay) => string.Create(CultureInfo.InvariantCulture, $"{prefix}pipeline.retry.{(long)delay.TotalMilliseconds}");
 }

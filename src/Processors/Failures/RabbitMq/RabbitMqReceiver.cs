@@ -7,7 +7,15 @@ namespace Pipeline.Processors.Failures.RabbitMq;
 
 /// <summary>A message that was delivered: acknowledged when its handler returns, given back to the queue when it throws.</summary>
 /// <param name="Stopping">Set when the process stops: what only waits ends then, what works may finish.</param>
-sealed record Delivery(string Queue, IReadOnlyBasicProperties Properties, byte[] Body, CancellationToken Stopping);
+sealed record Delivery(string Queue, IReadOnlyBasicProperties Properties, byte[] Body, CancellationToken Stopping)
+{
+    /// <summary>Whether it was delivered before, to somebody who gave no answer: his process or his connection ended.</summary>
+    public bool IsRepeated => Properties.Headers?.TryGetValue("x-delivery-count", out var count) == true && count is not (0 or 0L);
+}
+
+/// <param name="ExchangeType">Of the exchange with the queue's name, which MassTransit declares: there already, or new and without use.</param>
+/// <param name="Prefetch">Messages at a time; null: as configured.</param>
+readonly record struct ReceivedQueue(string Name, string ExchangeType, int? Prefetch = null);
 
 /// <summary>
 /// Receives from one queue by MassTransit: its channel, prefetch, concurrency, acknowledgements and orderly end. Messages are taken raw, in the receive
@@ -21,15 +29,14 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
     readonly ILogger _log = logs.CreateLogger<RabbitMqReceiver>();
 
     /// <summary>Runs until it is stopped, then lets the messages at hand be finished until they are to be abandoned.</summary>
-    /// <param name="exchangeType">Of the exchange with the queue's name, which MassTransit declares: there already, or new and without use.</param>
-    /// <param name="handle">Called for up to <see cref="RabbitMqOptions.Prefetch"/> messages at a time; its token is cancelled when the message is no longer ours.</param>
-    public async Task RunAsync(string queue, string exchangeType, Func<Delivery, CancellationToken, Task> handle, CancellationToken abandoning, CancellationToken stop)
+    /// <param name="handle">Called for as many messages at a time as the source's prefetch says; its token is cancelled when the message is no longer ours.</param>
+    public async Task RunAsync(ReceivedQueue source, Func<Delivery, CancellationToken, Task> handle, CancellationToken abandoning, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
             try
             {
-                await ReceiveAsync(queue, exchangeType, handle, abandoning, stop);
+                await ReceiveAsync(source, handle, abandoning, stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -37,18 +44,18 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
             }
             catch (Exception e)
             {
-                _log.ReceiverWaits(queue, e.Message);
+                _log.ReceiverWaits(source.Name, e.Message);
                 await Task.Delay(Pause, clock, stop).ContinueWith(_ => { }, TaskScheduler.Default);
             }
         }
     }
 
-    async Task ReceiveAsync(string queue, string exchangeType, Func<Delivery, CancellationToken, Task> handle, CancellationToken abandoning, CancellationToken stop)
+    async Task ReceiveAsync(ReceivedQueue source, Func<Delivery, CancellationToken, Task> handle, CancellationToken abandoning, CancellationToken stop)
     {
         await DeclareAsync(stop);
         var ended = new EndpointEnd();
         LogContext.ConfigureCurrentLogContext(logs);
-        var bus = Bus.Factory.CreateUsingRabbitMq(configure => Configure(configure, queue, exchangeType, new RawMessages(queue, handle, stop)));
+        var bus = Bus.Factory.CreateUsingRabbitMq(configure => Configure(configure, source, new RawMessages(source.Name, handle, stop)));
         bus.ConnectReceiveEndpointObserver(ended);
         try
         {
@@ -57,7 +64,7 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
                 deadline.CancelAfter(StartWithin);
                 await bus.StartAsync(deadline.Token).WaitAsync(StartWithin * 2, clock, stop);
             }
-            _log.Receiving(queue);
+            _log.Receiving(source.Name);
             await ended.Task.WaitAsync(stop);
         }
         finally
@@ -84,12 +91,12 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
         }
     }
 
-    void Configure(IRabbitMqBusFactoryConfigurator bus, string queue, string exchangeType, RawMessages messages)
+    void Configure(IRabbitMqBusFactoryConfigurator bus, ReceivedQueue source, RawMessages messages)
     {
         var uri = new Uri(options.Uri);
         var user = uri.UserInfo.Split(':', 2);
         var virtualHost = uri.AbsolutePath.Length > 1 ? Uri.UnescapeDataString(uri.AbsolutePath[1..]) : "/";
-        bus.Host(uri.Host, (ushort)(uri.Port > 0 ? uri.Port : uri.Scheme == "amqps" ? 5671 : 5672), virtualHost, $"pipeline-processors {queue}", host =>
+        bus.Host(uri.Host, (ushort)(uri.Port > 0 ? uri.Port : uri.Scheme == "amqps" ? 5671 : 5672), virtualHost, $"pipeline-processors {source.Name}", host =>
         {
             host.Username(Uri.UnescapeDataString(user[0]));
             host.Password(user.Length > 1 ? Uri.UnescapeDataString(user[1]) : "");
@@ -99,14 +106,14 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
             if (uri.Scheme == "amqps")
                 host.UseSsl(ssl => ssl.ServerName = uri.Host);
         });
-        bus.ReceiveEndpoint(queue, endpoint =>
+        bus.ReceiveEndpoint(source.Name, endpoint =>
         {
             // The queue was declared and checked already. MassTransit would declare it as it likes.
             endpoint.BindQueue = false;
             endpoint.ConfigureConsumeTopology = false;
-            endpoint.ExchangeType = exchangeType;
-            endpoint.PrefetchCount = options.Prefetch;
-            endpoint.ConcurrentMessageLimit = options.Prefetch;
+            endpoint.ExchangeType = source.ExchangeType;
+            endpoint.PrefetchCount = source.Prefetch ?? options.Prefetch;
+            endpoint.ConcurrentMessageLimit = source.Prefetch ?? options.Prefetch;
             endpoint.ConfigureReceive(pipe => pipe.AddPipeSpecification(messages));
         });
     }

@@ -30,6 +30,10 @@ sealed class RabbitMqTopology(RabbitMqOptions options, IReadOnlyCollection<strin
         {
             await QueueAsync(channel, Names.WorkQueue(road), DeadLettering(Names.DeadLetters), stop);
             await channel.QueueBindAsync(Names.WorkQueue(road), Names.Work, road, cancellationToken: stop);
+            var alone = DeadLettering(Names.DeadLetters);
+            alone["x-dead-letter-routing-key"] = road;
+            await QueueAsync(channel, Names.AloneQueue(road), alone, stop);
+            await channel.QueueBindAsync(Names.AloneQueue(road), Names.Work, RabbitMqNames.AloneKey(road), cancellationToken: stop);
         }
         foreach (var delay in options.Delays.Distinct())
         {
@@ -60,7 +64,7 @@ sealed class RabbitMqTopology(RabbitMqOptions options, IReadOnlyCollection<strin
         }
         catch (OperationInterruptedException e) when (e.ShutdownReason?.ReplyCode is Constants.PreconditionFailed or Constants.ResourceLocked)
         {
-            throw Mismatch("queue", name, e, $"rabbitmqctl delete_queue {name}");
+            throw Mismatch("queue", name, e, string.Join(", ", arguments.OrderBy(a => a.Key, StringComparer.Ordinal).Select(a => $"{a.Key}={a.Value}")), $"rabbitmqctl delete_queue {name}");
         }
     }
 
@@ -72,12 +76,12 @@ sealed class RabbitMqTopology(RabbitMqOptions options, IReadOnlyCollection<strin
         }
         catch (OperationInterruptedException e) when (e.ShutdownReason?.ReplyCode == Constants.PreconditionFailed)
         {
-            throw Mismatch("exchange", name, e, "delete it");
+            throw Mismatch("exchange", name, e, $"type {type}", "rabbitmqadmin delete exchange");
         }
     }
 
     /// <summary>The server's text says what was asked for ("received") and what there is ("current").</summary>
-    static TopologyMismatchException Mismatch(string what, string name, OperationInterruptedException e, string remedy) => new(
-        $"RabbitMQ's {what} {name} exists already and is another one than this configuration needs: {e.ShutdownReason!.ReplyText} "
+    static TopologyMismatchException Mismatch(string what, string name, OperationInterruptedException e, string needed, string remedy) => new(
+        $"RabbitMQ's {what} {name} exists already and is another one than this configuration needs ({needed}): {e.ShutdownReason!.ReplyText} "
         + $"(received: what is needed; current: what is there). Nothing was changed. Move its messages away and remove it ({remedy}), or set Pipeline:RabbitMq:Prefix, then start again.", e);
 }

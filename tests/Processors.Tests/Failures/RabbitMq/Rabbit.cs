@@ -79,7 +79,7 @@ sealed class Rabbit : IAsyncDisposable
             await publisher.DisposeAsync();
         await using (var channel = await _connection.CreateChannelAsync())
         {
-            string[] queues = [Names.DeadLetters, .. Options.Delays.Select(Names.Retry), .. Topology.Roads.Select(Names.WorkQueue)];
+            string[] queues = [Names.DeadLetters, .. Options.Delays.Select(Names.Retry), .. Topology.Roads.Select(Names.WorkQueue), .. Topology.Roads.Select(Names.AloneQueue)];
             foreach (var queue in queues)
                 await channel.QueueDeleteAsync(queue);
             foreach (var exchange in (string[])[Names.Work, .. queues])

@@ -46,7 +46,7 @@ public sealed class RabbitMqTopologyTests
         await rabbit.DoAsync(c => c.BasicPublishAsync("", name, new byte[1], Rabbit.Stop).AsTask());
 
         var mismatch = await Assert.ThrowsAsync<TopologyMismatchException>(rabbit.DeclareAsync);
-        foreach (var word in (string[])["queue " + name, "delete_queue", "Nothing was changed", "current"])
+        foreach (var word in (string[])["queue " + name, "delete_queue", "Nothing was changed", "current", "x-queue-type=quorum"])
             Assert.Contains(word, mismatch.Message, StringComparison.Ordinal);
         TestContext.Current.TestOutputHelper?.WriteLine(mismatch.Message);
         await Assert.ThrowsAsync<TopologyMismatchException>(() => rabbit.Publisher().PingAsync(Rabbit.Stop));
