@@ -13,7 +13,7 @@ sealed class ProcessorMetrics
 
     readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _lost, _refused, _failures, _breakerOpened, _acquisitions, _clientErrors;
     readonly System.Collections.Concurrent.ConcurrentBag<RoadHost> _roads = [];
-    readonly Counter<long> _published, _handedOver, _returned, _deadlines, _rebuilds, _lettersReceived;
+    readonly Counter<long> _published, _handedOver, _returned, _deadlines, _rebuilds, _lettersReceived, _workRestarts;
     readonly Histogram<double> _delay;
     readonly Meter _meter;
     long _outboxBacklog;
@@ -40,6 +40,7 @@ sealed class ProcessorMetrics
         _handedOver = meter.CreateCounter<long>("pipeline_publish_hand_overs", description: "Failed records that RabbitMQ holds now, by road and outcome: retry, alone (after the death of a process that held it), dead_letter.");
         _returned = meter.CreateCounter<long>("pipeline_publish_returns", description: "Messages that came back because no queue takes them.");
         _deadlines = meter.CreateCounter<long>("pipeline_publish_deadlines_passed", description: "Publishes that were not confirmed in time.");
+        _workRestarts = meter.CreateCounter<long>("pipeline_failures_work_restarts", description: "How often a queue's receiver or the outbox failed and was begun anew, by its name.");
         _rebuilds = meter.CreateCounter<long>("pipeline_publish_connections_given_up", description: "Publishing connections that failed or hung and were made anew.");
         _lettersReceived = meter.CreateCounter<long>("pipeline_receive_dead_letters", description: "Messages taken from the queue of dead letters, by outcome: stored, known.");
         meter.CreateObservableGauge("pipeline_outbox_backlog", () => Interlocked.Read(ref _outboxBacklog), description: "Dead letters that the outbox has still to publish, as this process saw them last; counted up to 100,000.");
@@ -108,6 +109,8 @@ sealed class ProcessorMetrics
     public void Returned() => _returned.Add(1);
 
     public void PublishDeadlinePassed() => _deadlines.Add(1);
+
+    public void WorkRestarted(string work) => _workRestarts.Add(1, Label("work", work));
 
     public void PublisherRebuilt() => _rebuilds.Add(1);
 

@@ -33,11 +33,13 @@ sealed class DeadLetterOutbox(UnpublishedLetters letters, RabbitMqPublisher publ
                 holder = taken;
                 var published = taken ? await PublishNextAsync(stop) : 0;
                 failures = 0;
+                tools.Work.Runs(FailureWork.Outbox);
                 if (published == 0)
                     await Task.Delay(taken ? settings.Interval : TakeOverInterval, tools.Clock, stop);
             }
             catch (Exception e) when (!stop.IsCancellationRequested)
             {
+                tools.Work.Failed(FailureWork.Outbox, e.Message);
                 tools.Log.OutboxWaits(e.Message);
                 await Task.Delay(FailureTools.Backoff(failures++), tools.Clock, stop).ContinueWith(_ => { }, TaskScheduler.Default);
             }

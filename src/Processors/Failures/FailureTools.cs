@@ -4,7 +4,7 @@ namespace Pipeline.Processors.Failures;
 
 /// <summary>What everybody needs who receives or publishes failures.</summary>
 /// <param name="Ready">Completes when the topology is there and is ours.</param>
-sealed record FailureTools(RabbitMqReceiver Receiver, RabbitMqNames Names, Task Ready, StopTokens Stop, TimeProvider Clock, ILogger Log)
+sealed record FailureTools(RabbitMqReceiver Receiver, RabbitMqNames Names, Task Ready, StopTokens Stop, FailureWork Work, TimeProvider Clock, ILogger Log)
 {
     static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(100), PauseMax = TimeSpan.FromSeconds(5);
 
@@ -16,10 +16,13 @@ sealed record FailureTools(RabbitMqReceiver Receiver, RabbitMqNames Names, Task 
             try
             {
                 await call(stop);
+                if (failures > 0)
+                    Work.Runs(queue);
                 return;
             }
             catch (Exception e) when (!stop.IsCancellationRequested)
             {
+                Work.Failed(queue, e.Message);
                 Log.MessageWaits(queue, e.Message);
                 await Task.Delay(Backoff(failures), Clock, stop);
             }

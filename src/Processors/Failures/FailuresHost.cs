@@ -24,11 +24,12 @@ static class FailuresHost
         services.AddHostedService(p => p.GetRequiredService<TopologyAtStart>());
         services.AddSingleton(p => new RetrySchedule(Options(p).Delays, Options(p).AttemptsMax));
         services.AddSingleton<RetryLadder>();
+        services.AddSingleton<FailureWork>();
         services.AddSingleton(p => new RabbitMqReceiver(Options(p), p.GetRequiredService<RabbitMqTopology>(), p.GetRequiredService<RabbitMqConnector>(),
-            p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>()));
+            p.GetRequiredService<FailureWork>(), p.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton(p => new FailureTools(p.GetRequiredService<RabbitMqReceiver>(), p.GetRequiredService<RabbitMqTopology>().Names,
             p.GetRequiredService<TopologyAtStart>().Ready, new StopTokens(p.GetRequiredService<GracefulStop>().Refusing, p.GetRequiredService<GracefulStop>().Abandoning),
-            p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<RetryLadder>>()));
+            p.GetRequiredService<FailureWork>(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<RetryLadder>>()));
         services.AddSingleton(p => new Dependency(Dependencies.RabbitMq, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<RabbitMqPublisher>().PingAsync));
     }
 

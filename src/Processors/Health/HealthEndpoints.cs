@@ -15,7 +15,7 @@ static class HealthEndpoints
         Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 
-    /// <summary>live = the process answers; ready = its dependencies answer and the schema is this version's; health = each dependency, its breaker, and each assigned partition.</summary>
+    /// <summary>live = the process answers; ready = its dependencies answer and the schema is this version's; health = each dependency, its breaker, each assigned partition, and the work on failures.</summary>
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
         app.MapGet("health/live", () => TypedResults.Ok(new { status = "live" }));
@@ -24,7 +24,7 @@ static class HealthEndpoints
             var ready = IsReady(watch, schema, lifetime);
             return TypedResults.Json(new { status = ready ? "ready" : "not_ready" }, Json, statusCode: ready ? 200 : 503);
         });
-        app.MapGet("health", (DependencyWatch watch, SchemaAtStart schema, IHostApplicationLifetime lifetime, IEnumerable<IHostedService> hosted, Breakers breakers) =>
+        app.MapGet("health", (DependencyWatch watch, SchemaAtStart schema, IHostApplicationLifetime lifetime, IEnumerable<IHostedService> hosted, Breakers breakers, IServiceProvider services) =>
         {
             var roads = hosted.OfType<RoadHost>().ToDictionary(r => r.Name, r => r.Workers.OrderBy(w => w.Partition.Topic, StringComparer.Ordinal)
                 .ThenBy(w => w.Partition.Partition.Value).Select(PartitionHealth.Of).ToList());
@@ -36,6 +36,7 @@ static class HealthEndpoints
                 dependencies = watch.Dependencies.ToDictionary(d => d.Name, d => d.State),
                 breakers = breakers.All.ToDictionary(b => b.Dependency, b => new { state = b.State, opened = b.Opened, opened_at = b.OpenedAt }),
                 roads,
+                failures = services.GetService<FailureWork>()?.States,
             }, Json, statusCode: well ? 200 : 503);
         });
         app.MapGet("metrics", (PrometheusText metrics) => TypedResults.Text(metrics.Scrape(), PrometheusText.ContentType));

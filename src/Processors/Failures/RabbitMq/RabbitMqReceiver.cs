@@ -22,7 +22,7 @@ readonly record struct ReceivedQueue(string Name, string ExchangeType, int? Pref
 /// pipe, because their bodies are bytes of records and no envelopes. A bus whose endpoint fails is thrown away and made anew here: left
 /// alone it waits up to 30 s between attempts, and after some errors for ever.
 /// </summary>
-sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology, RabbitMqConnector connector, TimeProvider clock, ILoggerFactory logs)
+sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology, RabbitMqConnector connector, FailureWork work, ILoggerFactory logs)
 {
     static readonly TimeSpan StartWithin = TimeSpan.FromSeconds(15), EndWithin = TimeSpan.FromSeconds(5), StopMost = TimeSpan.FromMinutes(10), Pause = TimeSpan.FromSeconds(1);
 
@@ -44,8 +44,9 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
             }
             catch (Exception e)
             {
+                work.Failed(source.Name, e.Message);
                 _log.ReceiverWaits(source.Name, e.Message);
-                await Task.Delay(Pause, clock, stop).ContinueWith(_ => { }, TaskScheduler.Default);
+                await Task.Delay(Pause, connector.Clock, stop).ContinueWith(_ => { }, TaskScheduler.Default);
             }
         }
     }
@@ -62,8 +63,9 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
             using (var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop))
             {
                 deadline.CancelAfter(StartWithin);
-                await bus.StartAsync(deadline.Token).WaitAsync(StartWithin * 2, clock, stop);
+                await bus.StartAsync(deadline.Token).WaitAsync(StartWithin * 2, connector.Clock, stop);
             }
+            work.Runs(source.Name);
             _log.Receiving(source.Name);
             await ended.Task.WaitAsync(stop);
         }
@@ -73,7 +75,7 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
             using var end = CancellationTokenSource.CreateLinkedTokenSource(abandoning);
             if (!stop.IsCancellationRequested)
                 end.CancelAfter(EndWithin);
-            await bus.StopAsync(end.Token).WaitAsync(stop.IsCancellationRequested ? StopMost : EndWithin * 2, clock, CancellationToken.None);
+            await bus.StopAsync(end.Token).WaitAsync(stop.IsCancellationRequested ? StopMost : EndWithin * 2, connector.Clock, CancellationToken.None);
         }
     }
 
@@ -83,7 +85,7 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
         var connection = await connector.OpenAsync("topology", stop);
         try
         {
-            await topology.DeclareAsync(connection, stop).WaitAsync(StartWithin, clock, stop);
+            await topology.DeclareAsync(connection, stop).WaitAsync(StartWithin, connector.Clock, stop);
         }
         finally
         {

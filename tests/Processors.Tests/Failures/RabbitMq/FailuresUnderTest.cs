@@ -22,8 +22,9 @@ sealed class FailuresUnderTest : IAsyncDisposable
         Pool = Source(database.Uri, pooling: true);
         Publisher = rabbit.Publisher();
         Ladder = new RetryLadder(Publisher, rabbit.Topology, new RetrySchedule(rabbit.Options.Delays, rabbit.Options.AttemptsMax), rabbit.Metrics);
-        Tools = new FailureTools(new RabbitMqReceiver(rabbit.Options, rabbit.Topology, rabbit.Connector, TimeProvider.System, NullLoggerFactory.Instance), rabbit.Names,
-            Task.CompletedTask, default, TimeProvider.System, NullLogger.Instance);
+        var work = new FailureWork(rabbit.Metrics, TimeProvider.System);
+        Tools = new FailureTools(new RabbitMqReceiver(rabbit.Options, rabbit.Topology, rabbit.Connector, work, NullLoggerFactory.Instance), rabbit.Names,
+            Task.CompletedTask, default, work, TimeProvider.System, NullLogger.Instance);
     }
 
     public Rabbit Rabbit { get; }
