@@ -10,6 +10,7 @@ sealed class Servers
     public const int Partitions = 12;
 
     public string Kafka { get; } = Required("PIPELINE_TEST_KAFKA");
+    public string RabbitMq => Required("PIPELINE_TEST_RABBITMQ");
     public string Postgres { get; } = Required("PIPELINE_TEST_POSTGRES");
     public Uri Influx { get; } = new(Required("PIPELINE_TEST_INFLUX_URL").TrimEnd('/') + "/");
     public string InfluxToken { get; } = Environment.GetEnvironmentVariable("PIPELINE_TEST_INFLUX_TOKEN") ?? "";
