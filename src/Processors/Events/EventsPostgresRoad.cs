@@ -74,6 +74,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
             {
                 (var first, rest) = rest.SplitFirst();
                 await ProcessFirstAsync(first, reading, stop);
+                _guard.Passed();
             }
             if (rest.From < rest.Next)
                 await WriteAsync(await settings.Reading.TogetherAsync(_log.ToString(), () => _builder!.Build(rest), stop), stop);

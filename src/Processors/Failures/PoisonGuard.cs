@@ -22,20 +22,22 @@ sealed class PoisonGuard(int batchRecordsMax)
     /// <summary>Owners that vanished, one after the other, before a record that was read alone is held to be the cause.</summary>
     public const int TriesMax = 2 * LogOwnership.TriesBeforeAlone;
 
-    long _aloneUntil = -1;
+    int _aloneLeft;
+    long _aloneBefore;
     long _never = -1;
 
     /// <summary>Takes in where the log stands, how its last owners ended, and where the log ends: no batch that they read went beyond.</summary>
     public void Acquired(Fence fence, long end)
     {
-        // A record that was being read alone may still kill, even where its own tries have only begun.
-        var stretchEnd = Math.Min(fence.NextOffset + batchRecordsMax, end);
+        // A record that was being read alone may still kill, even where its own tries have only begun. Counted in records: a batch reaches
+        // over any number of offsets that hold none. Acquired again in the middle of such a stretch, it goes on.
         if (fence.Tries >= LogOwnership.TriesBeforeAlone || fence.Trying is not null)
-            _aloneUntil = stretchEnd;
-        // Acquired again in the middle of such a stretch, it goes on; in another log it would never end.
-        _aloneUntil = Math.Min(_aloneUntil, stretchEnd);
+            (_aloneLeft, _aloneBefore) = (batchRecordsMax, end);
         _never = fence.Tries >= TriesMax ? fence.Trying ?? -1 : -1;
     }
 
-    public Reading Of(long offset) => offset == _never ? Reading.Never : offset < _aloneUntil ? Reading.Alone : Reading.Together;
+    public Reading Of(long offset) => offset == _never ? Reading.Never : _aloneLeft > 0 && offset < _aloneBefore ? Reading.Alone : Reading.Together;
+
+    /// <summary>A record that was not read together with others has its outcome.</summary>
+    public void Passed() => _aloneLeft--;
 }
