@@ -45,7 +45,7 @@ public sealed class LogOwnership(OwnershipRules rules)
     /// <exception cref="FencedException">Another owner has the log.</exception>
     public static async Task MarkTryingAsync(NpgsqlConnection session, Fence fence, long offset, CancellationToken stop)
     {
-        await using var command = Command(session, "UPDATE offsets SET tries = CASE WHEN trying = $3 THEN tries ELSE $4 END, trying = $3 WHERE log_id = $1 AND epoch = $2 AND closed_at IS NULL",
+        await using var command = Command(session, "UPDATE offsets SET tries = CASE WHEN trying = $3 THEN tries ELSE $4 END, trying = $3, trying_epoch = $2 WHERE log_id = $1 AND epoch = $2 AND closed_at IS NULL",
             fence.LogId, fence.Epoch, offset, TriesBeforeAlone);
         if (await command.ExecuteNonQueryAsync(stop) != 1)
             throw new FencedException($"{fence.Log} has another owner");
@@ -129,9 +129,9 @@ public sealed class LogOwnership(OwnershipRules rules)
 
     async Task<Fence> RaiseEpochAsync(NpgsqlConnection session, LogPlace log, LogExtent extent, string revision, CancellationToken stop)
     {
-        // An owner that vanished while there was nothing to read was not ended by a record.
+        // An owner that vanished while there was nothing to read was not ended by a record; nor by the record being tried, if it never came to it.
         await using var command = Command(session, """
-            UPDATE offsets SET epoch = epoch + 1, tries = CASE WHEN next_offset >= $5 THEN 0 WHEN owner <> $4 THEN tries + 1 ELSE tries END, owner = $4, backend_pid = pg_backend_pid(),
+            UPDATE offsets SET epoch = epoch + 1, tries = CASE WHEN next_offset >= $5 THEN 0 WHEN owner <> $4 AND (trying IS NULL OR trying_epoch = epoch) THEN tries + 1 ELSE tries END, owner = $4, backend_pid = pg_backend_pid(),
                 backend_start = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())
             WHERE consumer = $1 AND topic_id = $2 AND partition = $3 AND closed_at IS NULL
             RETURNING log_id, epoch, next_offset, tries, trying

@@ -29,6 +29,9 @@ public sealed class LogOwnershipTests
         Assert.Equal((6, 0L), await VanishAsync("g", 1));
         // Another record than the one before: it starts anew, but not from nothing.
         Assert.Equal((4, 1L), await VanishAsync("h", null));
+        // An owner that vanished before it came to the record says nothing about it.
+        Assert.Equal((4, 1L), await VanishAsync("i", 1));
+        Assert.Equal((5, 1L), await VanishAsync("j", null));
     }
 
     [Fact]
