@@ -19,6 +19,9 @@ sealed class RabbitMqPublisher(RabbitMqConnector connector, RabbitMqTopology top
     readonly SemaphoreSlim _opening = new(1);
     volatile Session? _session;
 
+    /// <summary>The last deadline that passed, until a publish succeeds: a server that blocks publishers still answers questions.</summary>
+    volatile Silence? _silence;
+
     /// <summary>Why the server takes no messages on the current connection, such as a memory alarm; null while it does.</summary>
     public string? Blocked { get; private set; }
 
@@ -40,13 +43,16 @@ sealed class RabbitMqPublisher(RabbitMqConnector connector, RabbitMqTopology top
             await all.WaitAsync(connector.Timeout, connector.Clock, stop);
             armed?.Invoke(HandOverPoint.AfterConfirm);
             metrics.Published(messages.Count);
+            _silence = null;
         }
         catch (TimeoutException e)
         {
             metrics.PublishDeadlinePassed();
             GiveUp(session);
             Observe(all);
-            throw new RabbitMqUnavailableException($"RabbitMQ has not confirmed within {connector.Timeout.TotalSeconds} s{(Blocked is { } why ? $", it blocks publishers: {why}" : "")}", e);
+            var message = $"RabbitMQ has not confirmed within {connector.Timeout.TotalSeconds} s{(Blocked is { } why ? $", it blocks publishers: {why}" : "")}";
+            _silence = new Silence(message, connector.Clock.GetTimestamp());
+            throw new RabbitMqUnavailableException(message, e);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -67,12 +73,14 @@ sealed class RabbitMqPublisher(RabbitMqConnector connector, RabbitMqTopology top
         }
     }
 
-    /// <summary>Asks the server something on the publishing connection.</summary>
+    /// <summary>Asks the server something on the publishing connection. Fails, too, while publishes go unconfirmed.</summary>
     public async Task PingAsync(CancellationToken stop)
     {
         var session = await SessionAsync(stop);
         if (Blocked is { } why)
             throw new RabbitMqUnavailableException($"RabbitMQ blocks publishers: {why}");
+        if (_silence is { } silence && connector.Clock.GetElapsedTime(silence.At) < connector.Timeout * 3)
+            throw new RabbitMqUnavailableException(silence.Message);
         await using var channel = await session.Connection.CreateChannelAsync(cancellationToken: stop);
     }
 
@@ -149,6 +157,8 @@ sealed class RabbitMqPublisher(RabbitMqConnector connector, RabbitMqTopology top
         _opening.Dispose();
         return ValueTask.CompletedTask;
     }
+
+    sealed record Silence(string Message, long At);
 
     sealed record Session(IConnection Connection, IChannel Channel)
     {

@@ -51,7 +51,10 @@ public sealed class RabbitMqPublisherTests
         await Assert.ThrowsAsync<RabbitMqUnavailableException>(() => publisher.PublishAsync([letter, letter], Rabbit.Stop));
         Assert.InRange(clock.Elapsed.TotalSeconds, 0.9, 5);
         relay.GoOn();
+        // It answers questions again; whether it takes messages only a publish can tell.
+        await Assert.ThrowsAsync<RabbitMqUnavailableException>(() => publisher.PingAsync(Rabbit.Stop));
         await publisher.PublishAsync([letter], Rabbit.Stop);
+        await publisher.PingAsync(Rabbit.Stop);
     }
 
     [Fact]
