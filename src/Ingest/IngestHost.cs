@@ -30,6 +30,7 @@ static class IngestHost
         services.AddArea<PostgresOptions>(PostgresOptions.Section);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(p => new InFlightBytes(Options<IngestOptions>(p).InFlightBytesMax));
+        services.AddSingleton<KafkaState>();
         services.AddSingleton<EventProducer>();
         services.AddSingleton<IngestMetrics>();
         services.AddSingleton<Readiness>();
@@ -49,12 +50,9 @@ static class IngestHost
     static void AddHealth(IServiceCollection services)
     {
         services.AddSingleton(p => new Dependency("kafka", TimeProvider.System,
-            _ => HealthEndpoints.AskKafkaAsync(p.GetRequiredService<EventProducer>(), Options<KafkaOptions>(p))));
-        services.AddSingleton(p => new Dependency("postgres", TimeProvider.System, async stop =>
-        {
-            await using var command = p.GetRequiredService<NpgsqlDataSource>().CreateCommand("SELECT 1");
-            await command.ExecuteNonQueryAsync(stop);
-        }));
+            _ => HealthEndpoints.AskKafkaAsync(p.GetRequiredService<EventProducer>(), Options<KafkaOptions>(p), p.GetRequiredService<KafkaState>())));
+        services.AddSingleton<ClockSkew>();
+        services.AddSingleton(p => new Dependency("postgres", TimeProvider.System, p.GetRequiredService<ClockSkew>().AskAsync));
         services.AddSingleton<DependencyWatch>();
         services.AddHostedService(p => p.GetRequiredService<DependencyWatch>());
     }
@@ -63,7 +61,7 @@ static class IngestHost
     {
         services.AddSingleton<PrometheusText>();
         services.AddSingleton(p => Sdk.CreateMeterProviderBuilder()
-            .AddMeter(IngestMetrics.MeterName, "System.Runtime", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel")
+            .AddMeter(IngestMetrics.MeterName, DependencyWatch.MeterName, "System.Runtime", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel")
             .AddReader(p.GetRequiredService<PrometheusText>().Reader).Build());
     }
 

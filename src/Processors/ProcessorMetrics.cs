@@ -11,7 +11,7 @@ sealed class ProcessorMetrics
 {
     public const string MeterName = "Pipeline.Processors";
 
-    readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _lost, _refused, _failures, _breakerOpened, _acquisitions, _clientErrors;
+    readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _lost, _halved, _refused, _failures, _breakerOpened, _acquisitions, _clientErrors;
     readonly System.Collections.Concurrent.ConcurrentBag<RoadHost> _roads = [];
     readonly Counter<long> _published, _handedOver, _returned, _deadlines, _rebuilds, _lettersReceived, _workRestarts;
     readonly Histogram<double> _delay;
@@ -27,6 +27,7 @@ sealed class ProcessorMetrics
         _points = meter.CreateCounter<long>("pipeline_write_points", description: "Points that InfluxDB acknowledged, repeats included.");
         _skipped = meter.CreateCounter<long>("pipeline_write_skipped_events", description: "Invalid events passed over by events-influx, by reason; intentional: events-postgres dead-letters them.");
         _lost = meter.CreateCounter<long>("pipeline_write_lost_offsets", description: "Offsets that left the log before events-influx read them; a replay from PostgreSQL can bring their points.");
+        _halved = meter.CreateCounter<long>("pipeline_write_halved_batches", description: "Writes that InfluxDB refused as a whole, for one bad line or for their size, and that were halved.");
         _refused = meter.CreateCounter<long>("pipeline_write_refused_points", description: "Points that InfluxDB refused as data; each is a dead letter.");
         _failures = meter.CreateCounter<long>("pipeline_process_failures", description: "Batches or acquisitions that failed and are tried again, by kind.");
         _breakerOpened = meter.CreateCounter<long>("pipeline_process_breaker_opened", description: "How often a dependency's circuit breaker opened.");
@@ -68,6 +69,8 @@ sealed class ProcessorMetrics
     public void Skipped(string road, EventFault fault) => _skipped.Add(1, Label("road", road), Label("reason", fault.Code));
 
     public void PlaceLost(string road, long offsets) => _lost.Add(offsets, Label("road", road));
+
+    public void Halved(string road) => _halved.Add(1, Label("road", road));
 
     public void Refused(string road) => _refused.Add(1, Label("road", road));
 

@@ -56,7 +56,7 @@ static class ProcessorsHost
             services.AddFailures();
         AddHealth(services);
         services.AddSingleton<PrometheusText>();
-        services.AddSingleton(p => Sdk.CreateMeterProviderBuilder().AddMeter(ProcessorMetrics.MeterName, "System.Runtime")
+        services.AddSingleton(p => Sdk.CreateMeterProviderBuilder().AddMeter(ProcessorMetrics.MeterName, DependencyWatch.MeterName, "System.Runtime")
             .AddReader(p.GetRequiredService<PrometheusText>().Reader).Build());
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
     }
@@ -106,11 +106,8 @@ static class ProcessorsHost
         services.AddSingleton(p => new Dependency("kafka", TimeProvider.System, async _ =>
             await p.GetRequiredService<IAdminClient>().DescribeTopicsAsync(TopicCollection.OfTopicNames([.. Options<KafkaOptions>(p).Events.Select(t => t.Name)]),
                 new DescribeTopicsOptions { RequestTimeout = TimeSpan.FromSeconds(3) })));
-        services.AddSingleton(p => new Dependency("postgres", TimeProvider.System, async stop =>
-        {
-            await using var command = p.GetRequiredService<NpgsqlDataSource>().CreateCommand("SELECT 1");
-            await command.ExecuteNonQueryAsync(stop);
-        }));
+        services.AddSingleton<ClockSkew>();
+        services.AddSingleton(p => new Dependency("postgres", TimeProvider.System, p.GetRequiredService<ClockSkew>().AskAsync));
         services.AddSingleton<DependencyWatch>();
         services.AddHostedService(p => p.GetRequiredService<DependencyWatch>());
     }

@@ -17,15 +17,17 @@ sealed class EventProducer : IDisposable
     static readonly TimeSpan ReportGrace = TimeSpan.FromSeconds(5);
 
     readonly KafkaOptions _options;
+    readonly Health.KafkaState _state;
     readonly ILogger<EventProducer> _log;
     readonly ProducerConfig _config;
     readonly OutgoingEventSerializer _serializer = new();
     readonly Lock _replacing = new();
     volatile IProducer<OutgoingEvent, OutgoingEvent> _producer;
 
-    public EventProducer(IOptions<KafkaOptions> kafka, IOptions<IngestOptions> ingest, ILogger<EventProducer> log)
+    public EventProducer(IOptions<KafkaOptions> kafka, IOptions<IngestOptions> ingest, Health.KafkaState state, ILogger<EventProducer> log)
     {
         _options = kafka.Value;
+        _state = state;
         _log = log;
         _config = _options.Producer(ingest.Value.InFlightBytesMax);
         _producer = Build();
@@ -73,6 +75,7 @@ sealed class EventProducer : IDisposable
 
     void OnError(IProducer<OutgoingEvent, OutgoingEvent> producer, Error error)
     {
+        _state.Note(error);
         if (!error.IsFatal)
         {
             _log.ClientError(error.Code.ToString(), error.Reason);

@@ -13,11 +13,14 @@ static class HealthEndpoints
     {
         app.MapGet("health/live", () => TypedResults.Ok(new { status = "live" })).ExcludeFromDescription();
         app.MapGet("health/ready", (Readiness readiness) => Answer(readiness.Reason is null, new { status = readiness.Reason is null ? "ready" : "not_ready", reason = readiness.Reason })).ExcludeFromDescription();
-        app.MapGet("health", (DependencyWatch watch, FloodWatch floods, InFlightBytes budget, Readiness readiness) => Answer(readiness.Reason is null, new
+        app.MapGet("health", (DependencyWatch watch, FloodWatch floods, InFlightBytes budget, Readiness readiness, KafkaState kafka, ClockSkew skew) => Answer(readiness.Reason is null, new
         {
             status = readiness.Reason is not null ? "unhealthy" : watch.Dependencies.All(d => d.State is { Healthy: true }) && !floods.Floods.Any() ? "healthy" : "degraded",
             dependencies = watch.Dependencies.ToDictionary(d => d.Name, d => d.State),
             floods = floods.Floods.Select(f => new { f.Tenant, f.DeadLetters, f.Records, f.Until }),
+            kafka_client = kafka.LastError,
+            under_replicated_partitions = kafka.UnderReplicated,
+            clock_skew_s = skew.Seconds,
             in_flight_bytes = budget.Bytes,
             in_flight_limit_bytes = budget.Max,
         })).ExcludeFromDescription();
@@ -27,12 +30,13 @@ static class HealthEndpoints
     static IResult Answer(bool well, object state) => TypedResults.Json(state, BatchAnswer.Json, statusCode: well ? 200 : 503);
 
     /// <summary>Asks the broker through the producer's own connections, so that the answer is about the road that events take.</summary>
-    public static async Task AskKafkaAsync(EventProducer producer, KafkaOptions options)
+    public static async Task AskKafkaAsync(EventProducer producer, KafkaOptions options, KafkaState state)
     {
         using var admin = new DependentAdminClientBuilder(producer.Handle).Build();
         var topics = await admin.DescribeTopicsAsync(TopicCollection.OfTopicNames([options.EventsTopic]), new DescribeTopicsOptions { RequestTimeout = TimeSpan.FromSeconds(3) });
         if (topics.TopicDescriptions[0].Error.IsError)
             throw new InvalidOperationException(topics.TopicDescriptions[0].Error.Reason);
+        state.UnderReplicated = topics.TopicDescriptions[0].Partitions.Count(p => p.ISR.Count < p.Replicas.Count);
     }
 }
 

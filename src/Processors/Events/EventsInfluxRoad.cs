@@ -60,6 +60,7 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Breakers
                 await WriteLetterAsync(place, points.Letter(first, e.Message), stop);
                 return 1;
             }
+            metrics.Halved(Road);
             var middle = first + ((last - first) / 2);
             return await WriteAsync(place, points, first, middle, stop) + await WriteAsync(place, points, middle, last, stop);
         }

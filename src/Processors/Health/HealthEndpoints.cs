@@ -24,7 +24,7 @@ static class HealthEndpoints
             var ready = IsReady(watch, schema, lifetime);
             return TypedResults.Json(new { status = ready ? "ready" : "not_ready" }, Json, statusCode: ready ? 200 : 503);
         });
-        app.MapGet("health", (DependencyWatch watch, SchemaAtStart schema, IHostApplicationLifetime lifetime, IEnumerable<IHostedService> hosted, Breakers breakers, IServiceProvider services) =>
+        app.MapGet("health", (DependencyWatch watch, SchemaAtStart schema, IHostApplicationLifetime lifetime, IEnumerable<IHostedService> hosted, Breakers breakers, ClockSkew skew, IServiceProvider services) =>
         {
             var roads = hosted.OfType<RoadHost>().ToDictionary(r => r.Name, r => r.Workers.OrderBy(w => w.Partition.Topic, StringComparer.Ordinal)
                 .ThenBy(w => w.Partition.Partition.Value).Select(PartitionHealth.Of).ToList());
@@ -34,6 +34,7 @@ static class HealthEndpoints
             {
                 status = well ? "healthy" : "unhealthy",
                 dependencies = watch.Dependencies.ToDictionary(d => d.Name, d => d.State),
+                clock_skew_s = skew.Seconds,
                 breakers = breakers.All.ToDictionary(b => b.Dependency, b => new { state = b.State, opened = b.Opened, opened_at = b.OpenedAt }),
                 roads,
                 failures = services.GetService<FailureWork>()?.States,

@@ -3,7 +3,7 @@ using Npgsql;
 namespace Pipeline.Sinks.Postgres.Events;
 
 /// <summary>Places in a batch where a fault test can end or stop the process.</summary>
-public enum ArmedPoint { AfterLedger, InsideCopy, BeforeCommit, AfterCommit }
+public enum ArmedPoint { AfterLedger, InsideCopy, AfterCopy, BeforeCommit, AfterCommit }
 
 /// <summary>The event store in PostgreSQL. Sessions must not be pooled: a pooled one would come back as another owner's.</summary>
 public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership ownership, Action<ArmedPoint>? armed = null) : IEventStore
@@ -72,8 +72,11 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
             armed?.Invoke(ArmedPoint.AfterLedger);
         }
 
-        public Task AddRowsAsync(Fence fence, List<EventRow> rows, CancellationToken stop) =>
-            EventStatements.CopyRowsAsync(_connection, buffer, fence, rows, armed is null ? null : () => armed(ArmedPoint.InsideCopy), stop);
+        public async Task AddRowsAsync(Fence fence, List<EventRow> rows, CancellationToken stop)
+        {
+            await EventStatements.CopyRowsAsync(_connection, buffer, fence, rows, armed is null ? null : () => armed(ArmedPoint.InsideCopy), stop);
+            armed?.Invoke(ArmedPoint.AfterCopy);
+        }
 
         public Task AddActivityAsync(Fence fence, List<EventRow> rows, CancellationToken stop) => ActivityStatement.CopyAsync(_connection, buffer, fence, rows, stop);
 
