@@ -16,7 +16,7 @@ abstract class Fault(string name, int usualSeconds)
 {
     public string Name => name;
 
-    public int UsualSeconds => usualSeconds;
+    public virtual int UsualSeconds => usualSeconds;
 
     public virtual Need Needs => Need.None;
 
@@ -26,6 +26,9 @@ abstract class Fault(string name, int usualSeconds)
     public virtual (string Name, string Value)[] IngestSettings => [];
 
     public virtual (string Name, string Value)[] ProcessorsSettings => [];
+
+    /// <summary>Which program stands for the processors.</summary>
+    public virtual string ProcessorsHost => "Processors";
 
     /// <summary>How long it lasts at least. It also lasts until every sign was seen.</summary>
     public virtual TimeSpan Hold => TimeSpan.FromSeconds(2);
@@ -44,8 +47,12 @@ abstract class Fault(string name, int usualSeconds)
 
     public abstract Task InjectAsync(FaultRun run);
 
+    /// <summary>Takes it away. Recovery is counted from its end, unless it says earlier by <see cref="FaultRun.Healed"/>.</summary>
     public virtual Task HealAsync(FaultRun run) => Task.CompletedTask;
 
     /// <summary>What this fault promises besides the invariants; each breach is added to the findings.</summary>
     public virtual Task CheckAsync(FaultRun run, Findings findings) => Task.CompletedTask;
+
+    /// <summary>After the run, whatever became of it: what is left besides topic, database, bucket and hosts.</summary>
+    public virtual Task CleanAsync(Lane lane) => Task.CompletedTask;
 }

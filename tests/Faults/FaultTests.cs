@@ -1,4 +1,5 @@
 using Pipeline.Faults.Harness;
+using Pipeline.Faults.Servers;
 using Pipeline.Pipeline.Tests.Harness;
 
 [assembly: AssemblyFixture(typeof(Pipeline.Faults.Report))]
@@ -58,6 +59,7 @@ public abstract class FaultTests(Lane lane)
     static string? Missing(Need needs) =>
         TestServers.Toolbox is null ? "PIPELINE_TOOLBOX names no folder of servers that this suite could start for itself and harm"
         : needs.HasFlag(Need.Root) && !Lane.IsRoot ? "it mounts a small file system, which needs root"
+        : needs.HasFlag(Need.Rabbit) && !OwnRabbit.IsInstalled ? "RabbitMQ is missing (package rabbitmq-server)"
         : needs.HasFlag(Need.FakeTime) && !File.Exists(Catalogue.FakeTime.Library) ? "libfaketime is missing (package libfaketime)"
         : null;
 }

@@ -20,6 +20,7 @@ public sealed class Lane : IAsyncDisposable
     readonly Lazy<Task<OwnKafka>> _cluster;
     readonly Lazy<Task<(OwnInflux Server, Wire Wire)>> _influx;
     readonly Lazy<Task<Wire>> _postgresWire;
+    readonly Lazy<Task<(OwnRabbit Server, Wire Wire)>> _rabbit;
 
     public Lane()
     {
@@ -30,12 +31,20 @@ public sealed class Lane : IAsyncDisposable
         _postgresWire = new(async () => await (await _proxy.Value).OpenAsync("postgres", (await _postgres.Value).Address));
         _kafka = new(StartKafkaAsync);
         _cluster = new(() => OwnKafka.StartAsync(_folder, brokers: 3));
+        _rabbit = new(async () =>
+        {
+            var server = await OwnRabbit.StartAsync(_folder);
+            return (server, await (await _proxy.Value).OpenAsync("rabbitmq", server.Address));
+        });
         _influx = new(async () =>
         {
             var server = await OwnInflux.StartAsync(_folder);
             return (server, await (await _proxy.Value).OpenAsync("influx", server.Address));
         });
     }
+
+    /// <summary>RabbitMQ and the hosts' way to it.</summary>
+    internal Task<(OwnRabbit Server, Wire Wire)> Rabbit => _rabbit.Value;
 
     public static bool IsRoot => Environment.UserName == "root";
 
@@ -70,7 +79,7 @@ public sealed class Lane : IAsyncDisposable
         var postgres = await OwnPostgres.StartAsync(_folder);
         await postgres.ExecuteAsync($"CREATE DATABASE {Template}");
         await using var migrating = new HostProcess("Processors",
-            [new("Pipeline__Postgres__ConnectionString", postgres.Uri(Template)), new("Pipeline__Kafka__BootstrapServers", "127.0.0.1:1"), new("Pipeline__Influx__Url", "http://127.0.0.1:1")], "--migrate");
+            [new("Pipeline__Postgres__ConnectionString", postgres.Uri(Template)), new("Pipeline__Kafka__BootstrapServers", "127.0.0.1:1"), new("Pipeline__Processors__Roles", "events-postgres")], "--migrate");
         if (await migrating.ExitAsync(TimeSpan.FromSeconds(60)) != 0)
             throw new InvalidOperationException($"--migrate failed:\n{migrating.Output}");
         await postgres.ExecuteAsync(FenceLog.Install, Template);
@@ -92,6 +101,8 @@ public sealed class Lane : IAsyncDisposable
             await (await _cluster.Value).EndAsync();
         if (_influx.IsValueCreated)
             await (await _influx.Value).Server.EndAsync();
+        if (_rabbit.IsValueCreated)
+            await (await _rabbit.Value).Server.EndAsync();
         if (_postgres.IsValueCreated)
             await (await _postgres.Value).EndAsync();
         if (_proxy.IsValueCreated)

@@ -24,3 +24,135 @@ sealed class KilledAtPoint(string name, string point) : Fault(name, 16)
 
     public override Task HealAsync(FaultRun run) => run.StartProcessorsAsync();
 }
+
+/// <summary>Two processors; again and again one of them is killed at a moment of chance and started anew.</summary>
+sealed class KilledAtRandom() : Fault("processors killed at random", 0)
+{
+    static TimeSpan Lasts => TimeSpan.FromSeconds(Selection.IsAll ? 300 : 40);
+
+    public override int UsualSeconds => (int)Lasts.TotalSeconds + 20;
+
+    public override LoadShape Load => new() { BatchesPerSecond = 6, DirectPerSecond = 150 };
+
+    public override IReadOnlyList<Sign> Signs => [Sign.Silent(Sign.Processors)];
+
+    public override async Task InjectAsync(FaultRun run)
+    {
+        List<HostProcess> running = [run.Processors];
+        running.Add(await run.StartProcessorsAsync());
+        var kills = 0;
+        using var over = new CancellationTokenSource(Lasts);
+        while (!over.IsCancellationRequested)
+        {
+            var killed = running[run.Random.Next(running.Count)];
+            await killed.KillAsync();
+            running.Remove(killed);
+            kills++;
+            await Task.Delay(300);
+            running.Add(await run.StartProcessorsAsync());
+            await Task.WhenAny(Task.Delay(run.Random.Next(1500, 8000), over.Token));
+        }
+        Seeds.Say($"{kills} kills");
+    }
+}
+
+/// <summary>A processor stands still past its session timeout, wakes up, and finds that another one has taken over.</summary>
+/// <param name="point">The armed point at which it stops itself; null: a moment of chance.</param>
+sealed class Zombie(string name, string? point) : Fault(name, 24)
+{
+    HostProcess? _zombie;
+
+    public override bool SaysWhenItStruck => true;
+
+    public override IReadOnlyList<Sign> Signs => [Sign.Silent(Sign.Processors)];
+
+    /// <summary>The session timeout is 6 s.</summary>
+    public override TimeSpan Hold => TimeSpan.FromSeconds(7);
+
+    public override async Task InjectAsync(FaultRun run)
+    {
+        if (point is null)
+        {
+            _zombie = run.Processors;
+            _zombie.Signal(HostProcess.SigStop);
+        }
+        else
+        {
+            var first = run.Processors;
+            _zombie = run.LaunchProcessors(("PIPELINE_ARMED", $"{point}:STOP:{run.Random.Next(2, 6)}"));
+            await _zombie.ListeningAsync();
+            await first.StopAsync(TimeSpan.FromSeconds(20));
+            await Until.TrueAsync("the armed processor stands still", TimeSpan.FromSeconds(30), () => _zombie.IsStopped);
+        }
+        run.Struck();
+    }
+
+    public override async Task HealAsync(FaultRun run)
+    {
+        await run.StartProcessorsAsync();
+        run.Healed();
+        await run.StoredUpToAsync(await run.EndsAsync(), TimeSpan.FromSeconds(50));
+        _zombie!.Signal(HostProcess.SigCont);
+    }
+
+    public override Task CheckAsync(FaultRun run, Findings findings)
+    {
+        findings.Expect(!_zombie!.HasExited, "the zombie ended; losing a log is never fatal");
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>Beside one that stays, processors join, leave in order and die, one change every 700 ms.</summary>
+sealed class RebalanceStorm() : Fault("rebalance storm", 30)
+{
+    const int Changes = 18, OthersMax = 2;
+
+    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Processors, "pipeline_process_acquisitions_total"), Sign.Moved];
+
+    public override async Task InjectAsync(FaultRun run)
+    {
+        Queue<HostProcess> others = new();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(700));
+        for (var change = 0; change < Changes; change++)
+        {
+            if (others.Count == 0 || (others.Count < OthersMax && run.Random.Next(2) == 0))
+                others.Enqueue(run.LaunchMoreProcessors());
+            else
+                others.Dequeue().Signal(run.Random.Next(3) == 0 ? HostProcess.SigKill : HostProcess.SigTerm);
+            await timer.WaitForNextTickAsync();
+        }
+    }
+}
+
+/// <summary>Every commit takes longer than the group lets a member be without polling. The product's poll thread never waits for a store.</summary>
+sealed class SlowerThanThePollInterval() : Fault("commits slower than max.poll.interval", 40)
+{
+    const int IntervalMs = 6000;
+    const double CommitSeconds = 8;
+
+    long _acquisitions;
+
+    public override (string, string)[] ProcessorsSettings => [("Pipeline__Kafka__Client__max.poll.interval.ms", $"{IntervalMs}")];
+
+    public override LoadShape Load => new() { BatchesPerSecond = 4, DirectPerSecond = 100 };
+
+    public override TimeSpan Hold => TimeSpan.FromSeconds(CommitSeconds + 4);
+
+    public override IReadOnlyList<Sign> Signs => [Sign.Queued(20), Sign.Old];
+
+    public override async Task InjectAsync(FaultRun run)
+    {
+        _acquisitions = await EpochsAsync(run);
+        await FenceLog.SlowCommitsAsync(run.Database, CommitSeconds);
+    }
+
+    public override Task HealAsync(FaultRun run) => FenceLog.SlowCommitsAsync(run.Database, 0);
+
+    public override async Task CheckAsync(FaultRun run, Findings findings)
+    {
+        findings.Expect(await EpochsAsync(run) == _acquisitions, "partitions were acquired again: the stalled store cost the membership");
+        findings.Expect(run.Processors.Find("MaxPollExceeded") is null, "the client says that the poll interval was exceeded");
+    }
+
+    static Task<long> EpochsAsync(FaultRun run) => run.Database.ValueAsync<long>("SELECT sum(epoch)::bigint FROM rev_1.offsets");
+}

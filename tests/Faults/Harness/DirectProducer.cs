@@ -17,7 +17,7 @@ sealed class DirectProducer : IDisposable
 
     public DirectProducer(string servers, string topic, Ledger ledger, LoadShape shape, Random random)
     {
-        (_topic, _ledger, _shape, _random, _traffic) = (topic, ledger, shape, random, new Traffic(random));
+        (_topic, _ledger, _shape, _random, _traffic) = (topic, ledger, shape, random, new Traffic(random, shape));
         var settings = TestTopic.ProducerSettings(servers);
         settings.MessageTimeoutMs = 20_000;
         _producer = new ProducerBuilder<byte[], byte[]>(settings).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();

@@ -15,6 +15,18 @@ sealed class FaultCourse(Lane lane, Fault fault, int seed)
 
     public async Task<CourseReport> RunAsync()
     {
+        try
+        {
+            return await FollowAsync();
+        }
+        finally
+        {
+            await fault.CleanAsync(lane);
+        }
+    }
+
+    async Task<CourseReport> FollowAsync()
+    {
         var started = Stopwatch.GetTimestamp();
         var random = new Random(HashCode(seed, fault.Name));
         await using var run = await FaultRun.CreateAsync(lane, fault, random);
@@ -24,14 +36,17 @@ sealed class FaultCourse(Lane lane, Fault fault, int seed)
         await run.StartHostsAsync();
         run.Load.Begin();
         await run.PassedAtLeastAsync(PassedFirst);
-        await Task.Delay(random.Next(800));
+        run.AtWork();
+        await Task.Delay(random.Next(700, 1500));
         // 2. The fault, until it was seen everywhere and long enough.
         var signs = new SignWatch(run, fault.Signs);
         await StrikeAsync(run, signs);
         // 3. Healing: from here on the time of recovery counts.
+        run.Healing();
         await fault.HealAsync(run);
-        var healed = Stopwatch.GetTimestamp();
-        var recovery = await RecoverAsync(run, healed);
+        if (run.HealedAt == 0)
+            run.Healed();
+        var recovery = await RecoverAsync(run, run.HealedAt);
         // 4. Nothing moves any more.
         await fault.CheckAsync(run, _findings);
         var stored = await CheckAsync(run, resources);
@@ -56,12 +71,12 @@ sealed class FaultCourse(Lane lane, Fault fault, int seed)
 
     async Task<TimeSpan> RecoverAsync(FaultRun run, long healed)
     {
-        var backlog = await run.Topic.EndsAsync();
+        var backlog = await run.EndsAsync();
         var caughtUp = CatchUpAsync(run, backlog, healed);
         await Task.Delay(AfterHealing);
         await run.Load.EndAsync(TimeSpan.FromSeconds(30));
         var recovery = await caughtUp;
-        await run.StoredUpToAsync(await run.Topic.EndsAsync(), LagGoneWithin);
+        await run.StoredUpToAsync(await run.EndsAsync(), LagGoneWithin);
         var lagGone = Stopwatch.GetElapsedTime(healed);
         _findings.Expect(lagGone <= LagGoneWithin, $"lag 0 only {lagGone.TotalSeconds:F0} s after healing");
         return recovery;

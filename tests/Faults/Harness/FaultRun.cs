@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using Npgsql;
 using Pipeline.Faults.Servers;
 using Pipeline.Pipeline.Tests.Harness;
@@ -16,7 +18,7 @@ sealed class FaultRun : IAsyncDisposable
     readonly List<HostProcess> _hosts = [];
     readonly string _id = $"f{Guid.NewGuid():N}"[..16];
 
-    FaultRun(Lane lane, Fault fault, Random random) => (Lane, Fault, Random) = (lane, fault, random);
+    FaultRun(Lane lane, Fault fault, Random random) => (Lane, Fault, Random, IngestAddress) = (lane, fault, random, () => HostOf(Sign.Ingest)?.Url);
 
     public Lane Lane { get; }
     public Fault Fault { get; }
@@ -27,11 +29,19 @@ sealed class FaultRun : IAsyncDisposable
     public ConservationWatch Watch { get; private set; } = null!;
     public Ledger Ledger { get; } = new();
     public Load Load { get; private set; } = null!;
+    public OwnRabbit? Rabbit { get; private set; }
+    public Wire? RabbitWire { get; private set; }
+
+    /// <summary>Stands before the name of every queue of this run.</summary>
+    public string RabbitPrefix => $"{_id}.";
+
+    public string DatabaseName => _id;
     public string Brokers { get; private set; } = "";
 
     /// <summary>What faults of the one broker strike: the broker itself and the hosts' way to it.</summary>
     public (OwnKafka Broker, Wire Wire) Kafka { get; private set; }
 
+    public OwnKafka? Cluster { get; private set; }
     public Wire PostgresWire { get; private set; } = null!;
     public OwnPostgres Postgres { get; private set; } = null!;
     public OwnInflux? InfluxServer { get; private set; }
@@ -42,7 +52,25 @@ sealed class FaultRun : IAsyncDisposable
 
     public DateTime StruckAtUtc { get; private set; }
 
+    /// <summary>From when on the pipeline was at work without a fault.</summary>
+    public DateTime AtWorkUtc { get; private set; }
+
+    public void AtWork() => AtWorkUtc = DateTime.UtcNow;
+
     public void Struck() => (StruckAt, StruckAtUtc) = (Stopwatch.GetTimestamp(), DateTime.UtcNow);
+
+    /// <summary>Until when the fault lasted for sure: healing begins, which may itself cost the machine a lot.</summary>
+    public DateTime HealingAtUtc { get; private set; }
+
+    public void Healing() => HealingAtUtc = DateTime.UtcNow;
+
+    /// <summary>When the fault was taken away; 0 before.</summary>
+    public long HealedAt { get; private set; }
+
+    public void Healed() => HealedAt = Stopwatch.GetTimestamp();
+
+    /// <summary>Where HTTP clients reach Ingest; a fault may stand in between.</summary>
+    public Func<Uri?> IngestAddress { get; set; }
 
     public IReadOnlyList<HostProcess> Hosts
     {
@@ -62,7 +90,7 @@ sealed class FaultRun : IAsyncDisposable
     public static async Task<FaultRun> CreateAsync(Lane lane, Fault fault, Random random)
     {
         var run = new FaultRun(lane, fault, random);
-        await Task.WhenAll(run.MakeTopicAsync(), run.MakeDatabaseAsync(), run.MakeBucketAsync());
+        await Task.WhenAll(run.MakeTopicAsync(), run.MakeDatabaseAsync(), run.FindStoresAsync());
         run.Load = new Load(run);
         return run;
     }
@@ -71,9 +99,9 @@ sealed class FaultRun : IAsyncDisposable
     {
         if (Fault.Needs.HasFlag(Need.Cluster))
         {
-            Brokers = (await Lane.Cluster).Servers;
-            // Made by the processors, as they do it where there are three brokers.
-            Topic = await TestTopic.CreateAsync(_id, Partitions, Brokers);
+            Cluster = await Lane.Cluster;
+            Brokers = Cluster.Servers;
+            Topic = TestTopic.Awaited(_id, Brokers);
             return;
         }
         Kafka = await Lane.Kafka;
@@ -88,8 +116,10 @@ sealed class FaultRun : IAsyncDisposable
         Watch = new ConservationWatch(Database);
     }
 
-    async Task MakeBucketAsync()
+    async Task FindStoresAsync()
     {
+        if (Fault.Needs.HasFlag(Need.Rabbit))
+            (Rabbit, RabbitWire) = await Lane.Rabbit;
         if (Fault.Needs.HasFlag(Need.Influx))
         {
             (InfluxServer, InfluxWire) = await Lane.Influx;
@@ -100,18 +130,33 @@ sealed class FaultRun : IAsyncDisposable
     /// <summary>The processes that the load meets; a fault may start more, or start them later.</summary>
     public async Task StartHostsAsync()
     {
-        await Task.WhenAll(StartIngestAsync(), StartProcessorsAsync());
+        // A topic on three brokers is the processors' to make; a client that only asks for it would make the broker do it.
+        if (Cluster is not null)
+        {
+            await StartProcessorsAsync();
+            await Topic.MadeAsync(Partitions);
+        }
+        await Task.WhenAll(StartIngestAsync(), Cluster is null ? StartProcessorsAsync() : Task.CompletedTask);
         await Until.TrueAsync("ingest is ready", Within, async () => (await HostView.LookAsync(Ingest)).Field("status") is "\"healthy\"" or "\"degraded\"");
     }
 
     public Task<HostProcess> StartIngestAsync(params (string, string)[] settings) => StartAsync(Sign.Ingest, "Ingest", [.. IngestSettings(), .. Fault.IngestSettings, .. settings]);
 
     public Task<HostProcess> StartProcessorsAsync(params (string, string)[] settings) =>
-        StartAsync(Sign.Processors, "Processors", [.. ProcessorsSettings(), .. Fault.ProcessorsSettings, .. settings]);
+        StartAsync(Sign.Processors, Fault.ProcessorsHost, [.. ProcessorsSettings(), .. Fault.ProcessorsSettings, .. settings]);
 
     /// <summary>Starts a processor that may die before it listens; it becomes the current one.</summary>
     public HostProcess LaunchProcessors(params (string, string)[] settings) =>
-        Launch(Sign.Processors, "Processors", [.. ProcessorsSettings(), .. Fault.ProcessorsSettings, .. settings]);
+        Launch(Sign.Processors, Fault.ProcessorsHost, [.. ProcessorsSettings(), .. Fault.ProcessorsSettings, .. settings]);
+
+    /// <summary>Starts one beside the current one.</summary>
+    public HostProcess LaunchMoreProcessors()
+    {
+        var current = Processors;
+        var more = LaunchProcessors();
+        _current[Sign.Processors] = current;
+        return more;
+    }
 
     async Task<HostProcess> StartAsync(string name, string host, (string, string)[] settings)
     {
@@ -137,9 +182,12 @@ sealed class FaultRun : IAsyncDisposable
     (string, string)[] ProcessorsSettings() =>
     [
         .. Common(), ("Pipeline__Kafka__EventTopics__0__Name", Topic.Name), ("Pipeline__Kafka__GroupPrefix", _id + "."), ("Pipeline__Kafka__SessionTimeout", "00:00:06"),
-        ("Pipeline__Kafka__Partitions", $"{Partitions}"), ("Pipeline__Processors__Roles", Influx is null ? "events-postgres" : "events-postgres,events-influx"),
-        .. Influx is null ? [] : Influx.Settings.Select(s => (s.Key, s.Value)), ("Pipeline__Influx__Url", $"http://127.0.0.1:{(Influx is null ? 1 : InfluxWire!.Port)}"),
+        ("Pipeline__Kafka__Partitions", $"{Partitions}"), ("Pipeline__Processors__Roles", Roles()),
+        .. Rabbit is null ? [] : (ReadOnlySpan<(string, string)>)[("Pipeline__RabbitMq__Uri", OwnRabbit.Uri($"127.0.0.1:{RabbitWire!.Port}")), ("Pipeline__RabbitMq__Prefix", RabbitPrefix)],
+        .. Influx is null ? [] : Influx.Settings.Select(s => (s.Key, s.Value)).Append(("Pipeline__Influx__Url", $"http://127.0.0.1:{InfluxWire!.Port}")),
     ];
+
+    string Roles() => string.Join(',', ((string?[])["events-postgres", Influx is null ? null : "events-influx", Rabbit is null ? null : "failures"]).OfType<string>());
 
     (string, string)[] Common() =>
     [
@@ -160,15 +208,40 @@ sealed class FaultRun : IAsyncDisposable
         }
     }
 
+    /// <summary>The log's ends; asked again while a broker is not quite back.</summary>
+    public async Task<Dictionary<int, long>> EndsAsync()
+    {
+        var ends = new Dictionary<int, long>();
+        await Until.TrueAsync("the broker tells the log's ends", Within, async () =>
+        {
+            try
+            {
+                ends = await Topic.EndsAsync();
+                return "";
+            }
+            catch (ListOffsetsException e)
+            {
+                // The client holds on to a leader of before until it asks for metadata.
+                await Topic.RefreshAsync();
+                return string.Join(", ", e.Result.ResultInfos.Select(r => r.TopicPartitionOffsetError.Error.Reason).Distinct());
+            }
+            catch (KafkaException e)
+            {
+                return e.Error.Reason;
+            }
+        }, error => error.Length == 0);
+        return ends;
+    }
+
     public Task PassedAtLeastAsync(long offsets, TimeSpan? within = null) =>
         Until.TrueAsync($"{offsets} offsets are stored", within ?? Within, PassedAsync, passed => passed >= offsets);
 
     /// <summary>Waits until every partition is stored up to these ends.</summary>
-    public Task StoredUpToAsync(Dictionary<int, long> ends, TimeSpan within) => Until.TrueAsync("every partition is stored up to its end", within, async () =>
+    public Task StoredUpToAsync(Dictionary<int, long> ends, TimeSpan within, string? topic = null) => Until.TrueAsync("every partition is stored up to its end", within, async () =>
     {
         try
         {
-            var next = await Database.NextOffsetsAsync();
+            var next = (await Database.RowsAsync("SELECT partition, next_offset FROM rev_1.offsets WHERE topic = $1 AND closed_at IS NULL", r => (r.GetInt32(0), r.GetInt64(1)), topic ?? Topic.Name)).ToDictionary();
             return string.Join(", ", ends.Where(e => next.GetValueOrDefault(e.Key) < e.Value).Select(e => $"[{e.Key}] {next.GetValueOrDefault(e.Key)} of {e.Value}"));
         }
         catch (NpgsqlException e)

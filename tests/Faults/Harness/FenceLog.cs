@@ -37,6 +37,8 @@ static class FenceLog
         CREATE CONSTRAINT TRIGGER faults_note AFTER INSERT OR UPDATE ON rev_1.offsets DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION faults.note();
         """;
 
+    static readonly TimeSpan DelayAddedMax = TimeSpan.FromSeconds(1);
+
     const string Breaches = """
         WITH changes AS (SELECT *, lag(epoch) OVER w AS before_epoch, lag(next) OVER w AS before_next FROM faults.commits WINDOW w AS (PARTITION BY log_id ORDER BY seq))
         SELECT format('log %s, change %s: epoch %s after %s, offset %s to %s after %s, written by session %s while %s owned it', log_id, seq, epoch, before_epoch, old_next, next, before_next, writer_pid, owner_pid)
@@ -54,8 +56,17 @@ static class FenceLog
     /// <summary>Changes that the fence must not have let through: an epoch that fell, an offset that jumped, a writer that was not the owner.</summary>
     public static Task<List<string>> BreachesAsync(TestDatabase database) => database.RowsAsync(Breaches, r => r.GetString(0));
 
-    public static async Task<TimeSpan> DelayAsync(TestDatabase database, double percentile, DateTime from, DateTime to) =>
-        TimeSpan.FromMilliseconds(await database.ValueAsync<double>(Delays, percentile, from, to));
+    static async Task<TimeSpan> DelayAsync(FaultRun run, DateTime from, DateTime to) =>
+        TimeSpan.FromMilliseconds(await run.Database.ValueAsync<double>(Delays, 0.99, from, to));
+
+    /// <summary>From striking until then, the fault delayed the events that it did not concern by less than a second, beyond what they waited just before.</summary>
+    public static async Task CheckDelayAsync(FaultRun run, Findings findings, DateTime until)
+    {
+        var before = await DelayAsync(run, run.AtWorkUtc, run.StruckAtUtc);
+        var during = await DelayAsync(run, run.StruckAtUtc, until);
+        Seeds.Say($"events waited {during.TotalSeconds:F2} s (p99) while the fault lasted, {before.TotalSeconds:F2} s before");
+        findings.Expect(during - before < DelayAddedMax, $"events waited {during.TotalSeconds:F2} s (p99) while the fault lasted, {before.TotalSeconds:F2} s before");
+    }
 
     public static Task SlowCommitsAsync(TestDatabase database, double seconds) => database.RowsAsync($"UPDATE faults.settings SET commit_delay_s = $1", r => 0, (float)seconds);
 

@@ -29,9 +29,12 @@ sealed record HostView(bool Answers, JsonElement? Health, string Metrics)
     }
 
     /// <summary>Sum over the series of this name that have this label, written <c>kind="postgres"</c>; no such series is 0.</summary>
-    public double Metric(string name, string label = "") => Metrics.Split('\n')
-        .Where(l => l.StartsWith(name, StringComparison.Ordinal) && l.Length > name.Length && l[name.Length] is '{' or ' ' && l.Contains(label, StringComparison.Ordinal))
-        .Sum(l => double.Parse(l.AsSpan(l.LastIndexOf(' ') + 1), CultureInfo.InvariantCulture));
+    public double Metric(string name, string label = "") => Series(name, label).Sum(l => double.Parse(l.AsSpan(l.LastIndexOf(' ') + 1), CultureInfo.InvariantCulture));
+
+    public bool Has(string name, string label = "") => Series(name, label).Any();
+
+    IEnumerable<string> Series(string name, string label) => Metrics.Split('\n')
+        .Where(l => l.StartsWith(name, StringComparison.Ordinal) && l.Length > name.Length && l[name.Length] is '{' or ' ' && l.Contains(label, StringComparison.Ordinal));
 
     /// <summary>The value at a path such as <c>dependencies.postgres.healthy</c>, as JSON text.</summary>
     public string? Field(string path)
@@ -44,7 +47,19 @@ sealed record HostView(bool Answers, JsonElement? Health, string Metrics)
         return at.GetRawText();
     }
 
-    /// <summary>States of a road's partitions.</summary>
-    public IEnumerable<string> States(string road) => Health is { } health && health.TryGetProperty("roads", out var roads) && roads.TryGetProperty(road, out var partitions)
-        ? partitions.EnumerateArray().Select(p => p.GetProperty("state").GetString()!) : [];
+    public IEnumerable<string> States(string road) => Road(road).Select(p => p.GetProperty("state").GetString()!);
+
+    public IEnumerable<int> Partitions(string road) => Road(road).Select(p => p.GetProperty("partition").GetInt32());
+
+    /// <summary>A number that each of a road's partitions has, over all of them.</summary>
+    public long Sum(string road, string field) => Road(road).Sum(p => p.GetProperty(field).GetInt64());
+
+    public long Failures(string road) => Road(road).Sum(p => p.GetProperty("failures").GetProperty("count").GetInt64());
+
+    /// <summary>How often receivers and the outbox were begun anew.</summary>
+    public long WorkRestarts => Health is { } health && health.TryGetProperty("failures", out var work) && work.ValueKind == JsonValueKind.Object
+        ? work.EnumerateObject().Sum(w => w.Value.GetProperty("restarts").GetInt64()) : 0;
+
+    IEnumerable<JsonElement> Road(string road) =>
+        Health is { } health && health.TryGetProperty("roads", out var roads) && roads.TryGetProperty(road, out var partitions) ? partitions.EnumerateArray() : [];
 }

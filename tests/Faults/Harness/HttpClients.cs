@@ -15,7 +15,7 @@ sealed class HttpClients(Func<Uri?> ingest, Ledger ledger, LoadShape shape, Rand
     static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(15), ResendPause = TimeSpan.FromMilliseconds(400);
 
     readonly HttpClient _http = new() { Timeout = AnswerWithin };
-    readonly Traffic _traffic = new(random);
+    readonly Traffic _traffic = new(random, shape);
     readonly string _run = $"{random.Next():x8}";
     readonly List<Task> _underWay = [];
     readonly CancellationTokenSource _giveUp = new();

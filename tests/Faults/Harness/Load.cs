@@ -4,7 +4,7 @@ namespace Pipeline.Faults.Harness;
 sealed class Load(FaultRun run) : IAsyncDisposable
 {
     readonly CancellationTokenSource _stop = new();
-    readonly HttpClients _http = new(() => run.HostOf(Sign.Ingest)?.Url, run.Ledger, run.Fault.Load, new Random(run.Random.Next()));
+    readonly HttpClients _http = new(() => run.IngestAddress(), run.Ledger, run.Fault.Load, new Random(run.Random.Next()));
     Task _running = Task.CompletedTask;
 
     public DirectProducer Direct { get; } = new(run.Brokers, run.Topic.Name, run.Ledger, run.Fault.Load, new Random(run.Random.Next()));

@@ -12,4 +12,8 @@ sealed record LoadShape
     public double ResendShare { get; init; } = 0.7;
     /// <summary>Share of batches, and of records published directly, that are sent twice at once whatever the answer.</summary>
     public double TwiceShare { get; init; } = 0.03;
+    /// <summary>Share of events that tell the test processor to fail; events-postgres does not look at that.</summary>
+    public double FailShare { get; init; }
+    /// <summary>Whether it fails at every attempt, or once or twice.</summary>
+    public bool FailsForGood { get; init; }
 }

@@ -8,7 +8,7 @@ namespace Pipeline.Faults.Harness;
 /// <param name="Shows">Compares the look before the fault with one after it.</param>
 sealed record Sign(string Host, string Text, Func<HostView, HostView, bool> Shows)
 {
-    public const string Processors = "processors", Ingest = "ingest";
+    public const string Processors = "processors", Ingest = "ingest", EventsPostgres = "events-postgres", EventsInflux = "events-influx";
 
     public static Sign Grows(string host, string metric, string label = "") =>
         new(host, label.Length == 0 ? metric : $"{metric}{{{label}}}", (before, now) => now.Answers && now.Metric(metric, label) > before.Metric(metric, label));
@@ -18,14 +18,47 @@ sealed record Sign(string Host, string Text, Func<HostView, HostView, bool> Show
 
     public static Sign Health(string host, string path, string value) => new(host, $"/health {path} = {value}", (_, now) => now.Field(path) == value);
 
-    public static Sign Partition(string state, string road = "events-postgres") =>
+    public static Sign Partition(string state, string road = EventsPostgres) =>
         new(Processors, $"/health roads.{road}[].state = {state}", (_, now) => now.States(road).Contains(state));
+
+    /// <summary>A gauge that is no higher than this.</summary>
+    public static Sign Falls(string host, string metric, string label, double to) =>
+        new(host, $"{metric}{{{label}}} = {to}", (_, now) => now.Has(metric, label) && now.Metric(metric, label) <= to);
+
+    /// <summary>Records wait because their store does not take them.</summary>
+    public static Sign Queued(int records) => new(Processors, "/health roads.events-postgres[].queued", (_, now) => now.Sum(EventsPostgres, "queued") >= records);
+
+    /// <summary>The oldest of them waits unusually long.</summary>
+    public static Sign Old => new(Processors, "pipeline_process_oldest_seconds > 1", (_, now) => now.Metric("pipeline_process_oldest_seconds", $"road=\"{EventsPostgres}\"") > 1);
+
+    /// <summary>A partition failed, even if it goes on by now.</summary>
+    public static Sign Failures(string road = EventsPostgres) =>
+        new(Processors, $"/health roads.{road}[].failures.count", (before, now) => now.Answers && now.Failures(road) > before.Failures(road));
+
+    /// <summary>Other partitions than before.</summary>
+    public static Sign Moved => new(Processors, "/health roads.events-postgres[].partition", (before, now) => now.Answers && !now.Partitions(EventsPostgres).SequenceEqual(before.Partitions(EventsPostgres)));
+
+    /// <summary>A receiver from RabbitMQ, or the outbox, failed and is begun anew.</summary>
+    public static Sign[] WorkRestarted => [Grows(Processors, "pipeline_failures_work_restarts_total"),
+        new(Processors, "/health failures.*.restarts", (before, now) => now.Answers && now.WorkRestarts > before.WorkRestarts)];
+
+    /// <summary>What Ingest's producer reported: a lost broker, a fatal error.</summary>
+    public static Sign KafkaClientError => new(Ingest, "/health kafka_client.last_error",
+        (before, now) => now.Field("kafka_client.last_error_at") is { } at && at != before.Field("kafka_client.last_error_at"));
+
+    public static Sign DeadLetters(string road) =>
+        new(Processors, $"/health roads.{road}[].dead_letters", (before, now) => now.Answers && now.Sum(road, "dead_letters") > before.Sum(road, "dead_letters"));
 
     /// <summary>The process is gone: nobody answers at its address, which a scrape shows as <c>up = 0</c>.</summary>
     public static Sign Silent(string host) => new(host, "/health and /metrics do not answer (up = 0)", (_, now) => !now.Answers);
 
-    /// <summary>A dependency is down: its health and the batches that fail for it.</summary>
-    public static Sign[] Down(string dependency) => [Health(Processors, $"dependencies.{dependency}.healthy", "false"), Grows(Processors, "pipeline_process_failures_total", $"kind=\"{dependency}\"")];
+    /// <summary>A dependency does not answer this host.</summary>
+    public static Sign[] Down(string host, string dependency) =>
+        [Health(host, $"dependencies.{dependency}.healthy", "false"), Falls(host, "pipeline_dependency_up", $"dependency=\"{dependency}\"", 0)];
+
+    /// <summary>Batches fail for it, and the partitions wait.</summary>
+    public static Sign[] Fails(string dependency, string road = EventsPostgres) =>
+        [Grows(Processors, "pipeline_process_failures_total", $"kind=\"{dependency}\""), Partition("waiting", road)];
 }
 
 /// <summary>Watches for the signs of one fault and notes when each was first seen.</summary>

@@ -6,8 +6,9 @@ namespace Pipeline.Faults.Harness;
 sealed record SentEvent(Guid Mark, byte[] Bytes, string User, bool Valid);
 
 /// <summary>Makes events of several kinds, a few of them invalid. Not for several threads at once.</summary>
-sealed class Traffic(Random random)
+sealed class Traffic(Random random, LoadShape? shape = null)
 {
+    public const string Machine = "machine";
     const int Users = 40, Projects = 5;
     static readonly DateTime FirstTime = new(2024, 5, 1, 8, 0, 0, DateTimeKind.Utc);
     static readonly string[] Actions = ["create", "update", "delete", "save"];
@@ -22,8 +23,19 @@ sealed class Traffic(Random random)
         var project = valid ? $"\"project_id\":\"project-{random.Next(Projects)}\"," : "";
         var time = FirstTime.AddSeconds(random.Next(4 * 3600)).AddMilliseconds(random.Next(1000));
         var (type, fields) = Contents();
-        var json = $$$"""{{{{id}}}"event_type":"{{{type}}}","timestamp":"{{{time:yyyy-MM-ddTHH:mm:ss.fffZ}}}","user_id":"{{{user}}}",{{{project}}}"data":{{{{fields}}},"mark":"{{{mark}}}"}}""";
+        var json = $$$"""{{{{id}}}"event_type":"{{{type}}}","timestamp":"{{{time:yyyy-MM-ddTHH:mm:ss.fffZ}}}","user_id":"{{{user}}}",{{{project}}}{{{Wish()}}}"data":{{{{fields}}},"mark":"{{{mark}}}"}}""";
         return new SentEvent(mark, Encoding.UTF8.GetBytes(json), user, valid);
+    }
+
+    string Wish() => shape is null || random.NextDouble() >= shape.FailShare ? ""
+        : shape.FailsForGood || random.Next(10) == 0 ? "\"fail\":\"transient\"," : $"\"fail\":\"transient\",\"times\":{random.Next(1, 3)},";
+
+    /// <summary>A computation of a back end, whose fields are free.</summary>
+    public SentEvent Computation(string fields)
+    {
+        var mark = NewMark();
+        var json = $$$"""{"event_id":"{{{mark}}}","event_type":"backend_computation","timestamp":"{{{FirstTime:yyyy-MM-ddTHH:mm:ssZ}}}","user_id":"{{{Machine}}}","project_id":"project-0","data":{{{{fields}}},"mark":"{{{mark}}}"}}""";
+        return new SentEvent(mark, Encoding.UTF8.GetBytes(json), Machine, Valid: true);
     }
 
     (string Type, string Fields) Contents() => random.Next(10) switch

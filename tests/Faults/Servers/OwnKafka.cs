@@ -20,7 +20,8 @@ sealed class OwnKafka
         var (script, data) = (Path.Combine(Lane.Toolbox, "kafka", "kafka"), Path.Combine(folder, $"kafka{brokers}"));
         var port = Ports.Free(brokers * 10);
         // The restart of the script looks for a line that begins with listeners=PLAINTEXT: its own, so that ours begins otherwise.
-        var settings = proxiedPort == 0 ? "" : $"listeners=CONTROLLER://127.0.0.1:{port + 1},PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behindPort} "
+        // Three brokers: their own defaults are unsafe, so that what a topic has was asked for; a dead one is noticed in 4 s instead of 9.
+        var settings = proxiedPort == 0 ? "default.replication.factor=1 min.insync.replicas=1 broker.session.timeout.ms=4000 broker.heartbeat.interval.ms=1000" : $"listeners=CONTROLLER://127.0.0.1:{port + 1},PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behindPort} "
             + $"advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxiedPort} "
             + "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT inter.broker.listener.name=PLAINTEXT";
         var servers = await ServerProcess.RunAsync(Patience, ["bash", script, "start", "--brokers", $"{brokers}", "--port", $"{port}", "--dir", data], ("KAFKA_SETTINGS", settings));
@@ -28,6 +29,13 @@ sealed class OwnKafka
     }
 
     public Task KillAsync(int broker) => RunAsync("kill", broker);
+
+    /// <summary>A stop in order: the broker hands its partitions over first.</summary>
+    public async Task StopAsync(int broker)
+    {
+        var pid = (await File.ReadAllTextAsync(Path.Combine(_folder, $"broker-{broker}", "pid"))).Trim();
+        await ServerProcess.RunAsync(Patience, ["bash", "-c", "kill \"$0\"; while kill -0 \"$0\" 2>/dev/null; do sleep 0.1; done", pid]);
+    }
 
     public Task RestartAsync(int broker) => RunAsync("restart", broker);
 

@@ -38,6 +38,19 @@ public sealed class TestTopic : IAsyncDisposable
         return topic;
     }
 
+    /// <summary>A topic that the product is to make.</summary>
+    public static TestTopic Awaited(string name, string servers) => new(name, servers);
+
+    public async Task MadeAsync(int partitions)
+    {
+        using var quiet = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _servers, AllowAutoCreateTopics = false }).SetLogHandler((_, _) => { }).Build();
+        await Until.TrueAsync($"topic {Name} is made", Deadline, () => quiet.GetMetadata(TimeSpan.FromSeconds(10)).Topics.Exists(t => t.Topic == Name && t.Partitions.Count == partitions));
+        Partitions = partitions;
+    }
+
+    /// <summary>Asks the brokers who leads, after one of them was started again.</summary>
+    public Task RefreshAsync() => Task.Run(CountPartitions);
+
     int CountPartitions()
     {
         var topic = _admin.GetMetadata(Name, TimeSpan.FromSeconds(10)).Topics.Single();
