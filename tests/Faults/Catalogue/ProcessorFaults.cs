@@ -102,20 +102,25 @@ sealed class Zombie(string name, string? point) : Fault(name, 24)
     }
 }
 
-/// <summary>Beside one that stays, processors join, leave in order and die, one change every 700 ms.</summary>
-sealed class RebalanceStorm() : Fault("rebalance storm", 30)
+/// <summary>Beside one that stays, processors join, leave in order and die, again and again.</summary>
+sealed class RebalanceStorm() : Fault("rebalance storm", 35)
 {
-    const int Changes = 18, OthersMax = 2;
+    const int Changes = 14, OthersMin = 2, OthersMax = 3;
+    static readonly TimeSpan Pause = TimeSpan.FromSeconds(1.5);
 
-    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Processors, "pipeline_process_acquisitions_total"), Sign.Moved];
+    public override bool SaysWhenItStruck => true;
+
+    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Newcomer, "pipeline_process_acquisitions_total"), Sign.Moved];
 
     public override async Task InjectAsync(FaultRun run)
     {
-        Queue<HostProcess> others = new();
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(700));
+        Queue<HostProcess> others = new([run.LaunchMoreProcessors()]);
+        await others.Peek().ListeningAsync();
+        run.Struck();
+        using var timer = new PeriodicTimer(Pause);
         for (var change = 0; change < Changes; change++)
         {
-            if (others.Count == 0 || (others.Count < OthersMax && run.Random.Next(2) == 0))
+            if (others.Count < OthersMin || (others.Count < OthersMax && run.Random.Next(2) == 0))
                 others.Enqueue(run.LaunchMoreProcessors());
             else
                 others.Dequeue().Signal(run.Random.Next(3) == 0 ? HostProcess.SigKill : HostProcess.SigTerm);

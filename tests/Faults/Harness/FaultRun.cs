@@ -155,6 +155,7 @@ sealed class FaultRun : IAsyncDisposable
         var current = Processors;
         var more = LaunchProcessors();
         _current[Sign.Processors] = current;
+        _current.TryAdd(Sign.Newcomer, more);
         return more;
     }
 

@@ -3,18 +3,15 @@ using System.Diagnostics;
 namespace Pipeline.Faults.Harness;
 
 /// <summary>One place where a fault must be visible: exactly this field or metric of this host.</summary>
-/// <param name="Host"><c>ingest</c> or <c>processors</c>.</param>
+/// <param name="Host"><c>ingest</c>, <c>processors</c>, or <c>newcomer</c> for the first processor that joins them.</param>
 /// <param name="Text">As the documentation names it.</param>
 /// <param name="Shows">Compares the look before the fault with one after it.</param>
 sealed record Sign(string Host, string Text, Func<HostView, HostView, bool> Shows)
 {
-    public const string Processors = "processors", Ingest = "ingest", EventsPostgres = "events-postgres", EventsInflux = "events-influx";
+    public const string Processors = "processors", Ingest = "ingest", Newcomer = "newcomer", EventsPostgres = "events-postgres", EventsInflux = "events-influx";
 
     public static Sign Grows(string host, string metric, string label = "") =>
         new(host, label.Length == 0 ? metric : $"{metric}{{{label}}}", (before, now) => now.Answers && now.Metric(metric, label) > before.Metric(metric, label));
-
-    public static Sign Reaches(string host, string metric, string label, double value) =>
-        new(host, $"{metric}{{{label}}} = {value}", (_, now) => now.Answers && now.Metric(metric, label) >= value);
 
     public static Sign Health(string host, string path, string value) => new(host, $"/health {path} = {value}", (_, now) => now.Field(path) == value);
 
