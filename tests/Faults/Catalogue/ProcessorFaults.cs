@@ -102,10 +102,10 @@ sealed class Zombie(string name, string? point) : Fault(name, 24)
     }
 }
 
-/// <summary>Beside one that stays, processors join, leave in order and die, again and again.</summary>
+/// <summary>Beside two that stay, processors join, leave in order and die, again and again.</summary>
 sealed class RebalanceStorm() : Fault("rebalance storm", 35)
 {
-    const int Changes = 14, OthersMin = 2, OthersMax = 3;
+    const int Changes = 14, OthersMin = 1, OthersMax = 2;
     static readonly TimeSpan Pause = TimeSpan.FromSeconds(1.5);
 
     public override bool SaysWhenItStruck => true;
@@ -114,9 +114,9 @@ sealed class RebalanceStorm() : Fault("rebalance storm", 35)
 
     public override async Task InjectAsync(FaultRun run)
     {
-        Queue<HostProcess> others = new([run.LaunchMoreProcessors()]);
-        await others.Peek().ListeningAsync();
+        await run.LaunchMoreProcessors().ListeningAsync();
         run.Struck();
+        Queue<HostProcess> others = new();
         using var timer = new PeriodicTimer(Pause);
         for (var change = 0; change < Changes; change++)
         {
