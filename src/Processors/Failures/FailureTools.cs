@@ -8,11 +8,15 @@ sealed record FailureTools(RabbitMqReceiver Receiver, RabbitMqNames Names, Task 
 {
     static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(100), PauseMax = TimeSpan.FromSeconds(5);
 
-    /// <summary>Repeats what waits for a dependency until it succeeds, or the process stops. Doubling from 100 ms to 5 s.</summary>
+    /// <summary>
+    /// Repeats what waits for a dependency until it succeeds. Doubling from 100 ms to 5 s. Once stopped it does nothing more: what another one has by then must not
+    /// be handed over by both.
+    /// </summary>
     public async Task PersistAsync(string queue, Func<CancellationToken, Task> call, CancellationToken stop)
     {
         for (var failures = 0; ; failures++)
         {
+            stop.ThrowIfCancellationRequested();
             try
             {
                 await call(stop);

@@ -113,6 +113,57 @@ public sealed class RetryLadderTests
         await failures.Rabbit.HoldsAsync(failures.Rabbit.Names.DeadLetters, 0);
     }
 
+    [Fact]
+    public async Task A_message_that_no_queue_could_hold_again_is_a_dead_letter_and_holds_nobody_up()
+    {
+        await using var failures = await FailuresUnderTest.StartAsync(Road);
+        // Forged, or of another version: their place, or what they say besides, fits into no message of ours.
+        FailedRecord[] odd = [Record(1) with { Log = Record().Log with { Consumer = new string('c', 300) } }, Record(2) with { Tenant = new string('t', 200_000) }, Record(3) with { Attempt = int.MaxValue }];
+        await failures.Rabbit.DoAsync(async c =>
+        {
+            foreach (var record in odd)
+            {
+                var forged = FailureMessage.Write(record with { Attempt = 1 }, "", dead: false);
+                forged.Properties.MessageId = null;
+                forged.Properties.Headers!["pipeline-attempt"] = record.Attempt;
+                if (record.Tenant.Length > 1000)
+                    forged.Properties.Headers["pipeline-tenant"] = record.Tenant[..100_000];
+                await c.BasicPublishAsync(failures.Rabbit.Names.Work, Road, mandatory: false, forged.Properties, forged.Body, Rabbit.Stop);
+            }
+        });
+        await failures.StartRoadAsync(Road, (_, _) => throw new IOException("fails"));
+        await failures.StartReceiverAsync();
+        await failures.Ladder.FailAsync(Record(9), Rabbit.Stop);
+        await failures.LettersAsync(4);
+        Assert.Equal(3, await failures.CountAsync("control.dead_letters WHERE reason = 'unreadable_message'"));
+    }
+
+    [Fact]
+    public async Task A_record_whose_connection_was_lost_is_handed_over_once()
+    {
+        await using var failures = await FailuresUnderTest.StartAsync(Road);
+        await using var relay = new Relay(new Uri(failures.Rabbit.Options.Uri));
+        var begun = new SemaphoreSlim(0);
+        var (tried, lost) = (0, new TaskCompletionSource());
+        await failures.StartRoadAsync(Road, async (_, isLost) =>
+        {
+            begun.Release();
+            if (Interlocked.Increment(ref tried) == 1)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(60), isLost).ContinueWith(_ => { }, TaskScheduler.Default);
+                lost.TrySetResult();
+            }
+            throw new RecordFailedException(new FailureCause("processing", FailureCause.Invalid, FaultReason.InvalidValue, "never"));
+        }, relay.Uri);
+        await failures.Ladder.FailAsync(Record(), Rabbit.Stop);
+        await begun.WaitAsync(TimeSpan.FromSeconds(20), Rabbit.Stop);
+        relay.Cut();
+        await begun.WaitAsync(TimeSpan.FromSeconds(60), Rabbit.Stop);
+        await lost.Task.WaitAsync(TimeSpan.FromSeconds(60), Rabbit.Stop);
+        await failures.Rabbit.HoldsAsync(failures.Rabbit.Names.AloneQueue(Road), 0);
+        await failures.Rabbit.HoldsAsync(failures.Rabbit.Names.DeadLetters, 1);
+    }
+
     /// <summary>Takes messages and ends without an answer.</summary>
     static Task DieWithAsync(Rabbit rabbit, string queue, int messages = 1) => rabbit.DoAsync(async c =>
     {

@@ -6,7 +6,7 @@ using RabbitMQ.Client;
 namespace Pipeline.Processors.Failures.RabbitMq;
 
 /// <summary>A message that was delivered: acknowledged when its handler returns, given back to the queue when it throws.</summary>
-/// <param name="Stopping">Set when the process stops: what only waits ends then, what works may finish.</param>
+/// <param name="Stopping">Set when the process stops, or its connection is lost and the message somebody else's: what only waits ends then, what works may finish.</param>
 sealed record Delivery(string Queue, IReadOnlyBasicProperties Properties, byte[] Body, CancellationToken Stopping)
 {
     /// <summary>Whether it was delivered before, to somebody who gave no answer: his process or his connection ended.</summary>
@@ -156,7 +156,8 @@ sealed class RabbitMqReceiver(RabbitMqOptions options, RabbitMqTopology topology
         public async Task Send(ReceiveContext context, IPipe<ReceiveContext> next)
         {
             var message = (RabbitMqReceiveContext)context;
-            await handle(new Delivery(queue, message.Properties, context.Body.GetBytes(), stopping), context.CancellationToken);
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping, context.CancellationToken);
+            await handle(new Delivery(queue, message.Properties, context.Body.GetBytes(), ending.Token), context.CancellationToken);
         }
     }
 }

@@ -55,7 +55,15 @@ sealed class FailuresUnderTest : IAsyncDisposable
         return StartAsync(new DeadLetterOutbox(letters, publisher ?? Publisher, Rabbit.Metrics, new OutboxSettings(TimeSpan.FromMilliseconds(50), Task.CompletedTask), Tools));
     }
 
-    public Task<IHostedService> StartRoadAsync(string road, Func<FailedRecord, CancellationToken, Task> handle) => StartAsync(new WorkReceiver(new RetriedRoad(road, handle), Ladder, Tools));
+    /// <param name="over">Where it receives from, if not straight from the server.</param>
+    public Task<IHostedService> StartRoadAsync(string road, Func<FailedRecord, CancellationToken, Task> handle, string? over = null) =>
+        StartAsync(new WorkReceiver(new RetriedRoad(road, handle), Ladder, over is null ? Tools : Tools with { Receiver = Receiver(over) }));
+
+    RabbitMqReceiver Receiver(string uri)
+    {
+        var options = new RabbitMqOptions { Uri = uri, Prefix = Rabbit.Options.Prefix, RetryDelays = Rabbit.Options.RetryDelays };
+        return new RabbitMqReceiver(options, Rabbit.Topology, Rabbit.Connector, TimeProvider.System, NullLoggerFactory.Instance);
+    }
 
     public async Task StopAsync(IHostedService service)
     {

@@ -9,6 +9,7 @@ sealed class Relay : IAsyncDisposable
     readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     readonly CancellationTokenSource _end = new();
     readonly Uri _target;
+    readonly System.Collections.Concurrent.ConcurrentBag<TcpClient> _open = [];
     volatile bool _held;
 
     public Relay(Uri target)
@@ -29,6 +30,13 @@ sealed class Relay : IAsyncDisposable
     /// <summary>New connections get through; what was swallowed stays so.</summary>
     public void GoOn() => _held = false;
 
+    /// <summary>Ends every connection; new ones get through.</summary>
+    public void Cut()
+    {
+        while (_open.TryTake(out var client))
+            client.Dispose();
+    }
+
     async Task AcceptAsync()
     {
         try
@@ -39,6 +47,8 @@ sealed class Relay : IAsyncDisposable
                 Connections++;
                 var server = new TcpClient();
                 await server.ConnectAsync(_target.Host, _target.Port, _end.Token);
+                _open.Add(client);
+                _open.Add(server);
                 _ = PassAsync(client, server);
                 _ = PassAsync(server, client);
             }
