@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Pipeline.Contracts;
@@ -27,23 +28,40 @@ static class DeadMessages
         return record! with { Cause = record.Cause with { Message = $"No queue took its retry. {record.Cause.Message}" } };
     }
 
-    /// <summary>The message of a stranger: its bytes, named after their digest, so that the same message twice is one letter.</summary>
+    /// <summary>The message of a stranger: its bytes and headers, named after the digest of both, so that the same message twice is one letter and no other one is taken for it.</summary>
     public static FailedRecord Unreadable(string queue, IReadOnlyBasicProperties properties, byte[] body, DateTimeOffset now)
     {
         var fault = new EventFault(FaultReason.UnreadableMessage);
+        var headers = Headers(properties);
         return new FailedRecord
         {
-            Log = new LogPlace(Consumer, queue, Convert.ToHexStringLower(SHA256.HashData(body)), 0),
+            Log = new LogPlace(Consumer, queue, Digest(headers, body), 0),
             Offset = 0,
             Tenant = Topics.DefaultTenant,
             Value = body,
-            Headers = [.. (properties.Headers ?? new Dictionary<string, object?>()).Where(h => h.Value is byte[] or string)
-                .Select(h => new KeyValuePair<string, byte[]?>(h.Key, h.Value as byte[] ?? Encoding.UTF8.GetBytes((string)h.Value!)))],
+            Headers = headers,
             LoggedAt = now,
             Cause = new FailureCause("receiving", FailureCause.Invalid, fault.Reason, fault.Detail),
             FailedFirst = now,
             FailedLast = now,
         };
+    }
+
+    /// <summary>Texts, bytes and numbers, in the order of their names. Not what RabbitMQ adds: it changes with each delivery.</summary>
+    static IReadOnlyList<KeyValuePair<string, byte[]?>> Headers(IReadOnlyBasicProperties properties) =>
+        [.. from h in (properties.Headers ?? new Dictionary<string, object?>()).OrderBy(h => h.Key, StringComparer.Ordinal)
+            where !h.Key.StartsWith("x-", StringComparison.Ordinal) && h.Value is (byte[] or string or sbyte or byte or short or ushort or int or uint or long or bool)
+            select new KeyValuePair<string, byte[]?>(h.Key, h.Value as byte[] ?? Encoding.UTF8.GetBytes(Convert.ToString(h.Value, CultureInfo.InvariantCulture)!))];
+
+    static string Digest(IEnumerable<KeyValuePair<string, byte[]?>> headers, byte[] body)
+    {
+        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var part in headers.SelectMany(h => new[] { Encoding.UTF8.GetBytes(h.Key), h.Value! }).Append(body))
+        {
+            digest.AppendData(BitConverter.GetBytes(part.Length));
+            digest.AppendData(part);
+        }
+        return Convert.ToHexStringLower(digest.GetHashAndReset());
     }
 
     /// <summary>Whether the delivery limit brought it here: every process that took it ended without an answer.</summary>

@@ -27,6 +27,9 @@ namespace Pipeline.Processors.Failures.RabbitMq;
 static class FailureMessage
 {
     const int HeadersBytesMax = 16 * 1024, MessageCharactersMax = 2000;
+
+    /// <summary>Bytes of the identity, and characters of any other text but the message: more than any record of ours has, and all of them together fit into a message's header.</summary>
+    const int IdentityBytesMax = 255, TextCharactersMax = 1024;
     const string Prefix = "pipeline-";
 
     public static OutgoingMessage Write(FailedRecord record, string exchange, bool dead)
@@ -94,7 +97,7 @@ static class FailureMessage
             "value" => (fields.Bytes("key"), fields.Pairs("headers"), (byte[]?)body),
             _ => throw new FormatException(form),
         };
-        return new FailedRecord
+        return Publishable(new FailedRecord
         {
             Log = new LogPlace(fields.Text("consumer"), fields.Text("topic"), fields.Text("topic-id"), checked((int)fields.Number("partition"))),
             Offset = fields.Number("offset"),
@@ -111,7 +114,15 @@ static class FailureMessage
             Attempt = checked((int)fields.Number("attempt")),
             Algorithm = fields.TextOrNull("algorithm"),
             AlgorithmVersion = fields.TextOrNull("algorithm-version"),
-        };
+        });
+    }
+
+    /// <summary>What can be read and never published again would be tried, and refused, for ever.</summary>
+    static FailedRecord Publishable(FailedRecord record)
+    {
+        string?[] texts = [record.Log.Topic, record.Tenant, record.Algorithm, record.AlgorithmVersion];
+        return Encoding.UTF8.GetByteCount(record.Identity) <= IdentityBytesMax && texts.All(t => t is null or { Length: <= TextCharactersMax })
+            && record is { Attempt: > 0 and < int.MaxValue, Offset: >= 0, Log.Partition: >= 0 } ? record : throw new FormatException("beyond what a record can be");
     }
 
     static string OneOf(string text, params string[] known) => known.Contains(text) ? text : throw new FormatException(text);
