@@ -21,6 +21,19 @@ sealed class DeadLetterOutbox(UnpublishedLetters letters, RabbitMqPublisher publ
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, tools.Stop.Refusing);
         var stop = ending.Token;
         await settings.SchemaReady.WaitAsync(stop);
+        try
+        {
+            await PublishAsync(stop);
+        }
+        finally
+        {
+            // However it ended: the next process waits for the lock.
+            await letters.CloseAsync();
+        }
+    }
+
+    async Task PublishAsync(CancellationToken stop)
+    {
         var failures = 0;
         var holder = false;
         while (!stop.IsCancellationRequested)
@@ -44,7 +57,6 @@ sealed class DeadLetterOutbox(UnpublishedLetters letters, RabbitMqPublisher publ
                 await Task.Delay(FailureTools.Backoff(failures++), tools.Clock, stop).ContinueWith(_ => { }, TaskScheduler.Default);
             }
         }
-        await letters.CloseAsync();
     }
 
     async Task<int> PublishNextAsync(CancellationToken stop)

@@ -67,6 +67,17 @@ public sealed class DeadLetterOutboxTests
     }
 
     [Fact]
+    public async Task An_outbox_that_is_stopped_while_it_waits_gives_its_place_up()
+    {
+        await using var failures = await FailuresUnderTest.StartAsync();
+        const string locks = "pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        var outbox = await failures.StartOutboxAsync();
+        await Until.TrueAsync("it has the place", TimeSpan.FromSeconds(20), () => failures.CountAsync(locks), n => n == 1);
+        await failures.StopAsync(outbox);
+        await Until.TrueAsync("the place is free", TimeSpan.FromSeconds(5), () => failures.CountAsync(locks), n => n == 0);
+    }
+
+    [Fact]
     public async Task While_RabbitMQ_does_not_answer_nothing_is_marked_and_afterwards_all_is_told()
     {
         await using var failures = await FailuresUnderTest.StartAsync();

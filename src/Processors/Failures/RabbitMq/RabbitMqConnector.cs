@@ -31,9 +31,12 @@ sealed class RabbitMqConnector(RabbitMqOptions options, TimeProvider clock)
         {
             return await opening.WaitAsync(options.PublishTimeout, clock, stop);
         }
-        catch (Exception e) when (e is not OperationCanceledException || !stop.IsCancellationRequested)
+        catch (Exception e)
         {
+            // Given up, it may still be opened: nobody would have it, and its heartbeats would keep it.
             _ = DisposeLateAsync(opening);
+            if (e is OperationCanceledException && stop.IsCancellationRequested)
+                throw;
             throw new RabbitMqUnavailableException($"RabbitMQ cannot be reached: {Deepest(e).Message}", e);
         }
     }

@@ -74,6 +74,7 @@ sealed class RabbitMqPublisher(RabbitMqConnector connector, RabbitMqTopology top
     }
 
     /// <summary>Asks the server something on the publishing connection. Fails, too, while publishes go unconfirmed.</summary>
+    /// <exception cref="RabbitMqUnavailableException">It does not answer, or takes no messages.</exception>
     public async Task PingAsync(CancellationToken stop)
     {
         var session = await SessionAsync(stop);
@@ -81,7 +82,15 @@ sealed class RabbitMqPublisher(RabbitMqConnector connector, RabbitMqTopology top
             throw new RabbitMqUnavailableException($"RabbitMQ blocks publishers: {why}");
         if (_silence is { } silence && connector.Clock.GetElapsedTime(silence.At) < connector.Timeout * 3)
             throw new RabbitMqUnavailableException(silence.Message);
-        await using var channel = await session.Connection.CreateChannelAsync(cancellationToken: stop);
+        try
+        {
+            var channel = await session.Connection.CreateChannelAsync(cancellationToken: stop).WaitAsync(connector.Timeout, connector.Clock, stop);
+            await channel.DisposeAsync().AsTask().WaitAsync(connector.Timeout, connector.Clock, stop);
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested)
+        {
+            throw new RabbitMqUnavailableException($"RabbitMQ does not answer: {e.Message}", e);
+        }
     }
 
     async Task PublishAsync(Session session, OutgoingMessage message)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Pipeline.Pipeline.Tests.Harness;
 using Pipeline.Processors.Failures.RabbitMq;
 using RabbitMQ.Client;
 using static Pipeline.Processors.Tests.Failures.FailedRecords;
@@ -55,6 +56,32 @@ public sealed class RabbitMqPublisherTests
         await Assert.ThrowsAsync<RabbitMqUnavailableException>(() => publisher.PingAsync(Rabbit.Stop));
         await publisher.PublishAsync([letter], Rabbit.Stop);
         await publisher.PingAsync(Rabbit.Stop);
+    }
+
+    [Fact]
+    public async Task A_question_that_is_not_answered_is_unavailable_and_no_other_failure()
+    {
+        await using var rabbit = await Rabbit.StartAsync();
+        await using var relay = new Relay(new Uri(rabbit.Options.Uri));
+        var options = new RabbitMqOptions { Uri = relay.Uri, Prefix = rabbit.Options.Prefix, RetryDelays = rabbit.Options.RetryDelays, PublishTimeout = TimeSpan.FromSeconds(1) };
+        var publisher = rabbit.Publisher(new RabbitMqConnector(options, TimeProvider.System));
+        await publisher.PingAsync(Rabbit.Stop);
+        relay.Hold();
+        await Assert.ThrowsAsync<RabbitMqUnavailableException>(() => publisher.PingAsync(Rabbit.Stop));
+        relay.GoOn();
+        relay.Cut();
+        await Until.TrueAsync("it answers again", TimeSpan.FromSeconds(20), async () =>
+        {
+            try
+            {
+                await publisher.PingAsync(Rabbit.Stop);
+                return true;
+            }
+            catch (RabbitMqUnavailableException)
+            {
+                return false;
+            }
+        });
     }
 
     [Fact]
