@@ -47,7 +47,7 @@ sealed class FloodWatch(DeadLetterQuota quota, FloodWriter floods, ProcessorMetr
             try
             {
                 foreach (var flood in flooding)
-                    await floods.WriteAsync(flood.Tenant, flood.DeadLetters, flood.Records, flood.Until, stoppingToken);
+                    await floods.WriteAsync(flood.Tenant, flood.DeadLetters, flood.Records, flood.Until - clock.GetUtcNow(), stoppingToken);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
