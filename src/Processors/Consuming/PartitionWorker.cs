@@ -91,7 +91,7 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
             catch (Exception e)
             {
                 if (!await SurviveAsync(e, failures++))
-                    return;
+                    break;
             }
         }
         await ReleaseAsync();
@@ -174,13 +174,17 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
     {
         try
         {
+            // Also where the process stops for a bug or a wrong set-up: counted as deaths, six such stops would make a dead letter of a record that did nothing.
             await road.ReleaseAsync(settings.Abort);
-            await road.DisposeAsync();
         }
         catch (Exception e)
         {
             // The next owner counts this one as vanished; its fence holds all the same.
             settings.Log.NotReleased(settings.Road, partition.ToString(), e.Message);
+        }
+        finally
+        {
+            await road.DisposeAsync();
         }
     }
 }
