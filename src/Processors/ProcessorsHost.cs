@@ -93,7 +93,10 @@ static class ProcessorsHost
         services.AddSingleton<PointWriter>();
         services.AddSingleton(p => new Dependency("influxdb", TimeProvider.System, p.GetRequiredService<InfluxWriter>().PingAsync));
         AddRoad(services, (p, host) => new EventsInfluxRoad(Options<KafkaOptions>(p), p.GetRequiredService<ITopicLogs>(), p.GetRequiredService<PointWriter>(),
-            new EventsInfluxSettings(host.CommittedAsync, p.GetRequiredService<KilledRecords>(), p.GetRequiredService<RecordReading>(), TimeProvider.System)), _ => Task.CompletedTask);
+            new EventsInfluxSettings(host.CommittedAsync, p.GetRequiredService<KilledRecords>(), p.GetRequiredService<RecordReading>(), TimeProvider.System)
+            {
+                PostgresPatience = Options<ProcessorsOptions>(p).RoleSet.Contains(Roles.EventsPostgres) ? TimeSpan.FromSeconds(30) : TimeSpan.Zero,
+            }), _ => Task.CompletedTask);
     }
 
     /// <param name="ready">The road begins when this completes.</param>

@@ -22,14 +22,14 @@ sealed class EventsInfluxRoad(KafkaOptions kafka, ITopicLogs logs, PointWriter p
         new InfluxPartition(this, points, partition, kafka.Events.First(t => t.Name == partition.Topic), settings);
 
     /// <summary>Where the group stopped, or the log's start where it never was. A place that is no longer in the log is named and counted: its points can come only from a replay.</summary>
-    internal async Task<(string TopicId, long Offset)> PositionAsync(TopicPartition partition, CancellationToken stop)
+    internal async Task<(string TopicId, long Offset, long End)> PositionAsync(TopicPartition partition, CancellationToken stop)
     {
         var topicId = await logs.ReadIdAsync(partition.Topic);
         var extent = await logs.ReadExtentAsync(partition);
         var stored = await settings.Committed(partition, stop);
         if (stored is { } offset && (offset < extent.Start || offset > extent.End))
             points.PlaceLost(partition, offset, extent);
-        return (topicId, stored is { } known && known >= extent.Start && known <= extent.End ? known : extent.Start);
+        return (topicId, stored is { } known && known >= extent.Start && known <= extent.End ? known : extent.Start, extent.End);
     }
 }
 
@@ -82,7 +82,14 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Breakers
 }
 
 /// <param name="Committed">Where the group stopped.</param>
-sealed record EventsInfluxSettings(Func<TopicPartition, CancellationToken, Task<long?>> Committed, KilledRecords Killed, RecordReading Reading, TimeProvider Clock);
+sealed record EventsInfluxSettings(Func<TopicPartition, CancellationToken, Task<long?>> Committed, KilledRecords Killed, RecordReading Reading, TimeProvider Clock)
+{
+    /// <summary>
+    /// How long events-postgres of the same process may stand still while it goes ahead through what the log holds when it is acquired. Only events-postgres finds a
+    /// record that ends processes; were it read here first each time, the process would die of it without end. Bounded, so that PostgreSQL does not hold InfluxDB.
+    /// </summary>
+    public TimeSpan PostgresPatience { get; init; }
+}
 
 /// <summary>One partition on its way to InfluxDB.</summary>
 sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPartition partition, TopicOptions topic, EventsInfluxSettings settings) : IPartitionRoad
@@ -97,9 +104,10 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
 
     public async Task<long> AcquireAsync(CancellationToken stop)
     {
-        var (topicId, offset) = await road.PositionAsync(partition, stop);
+        var (topicId, offset, end) = await road.PositionAsync(partition, stop);
         _log = new LogPlace(road.Name, partition.Topic, topicId, partition.Partition.Value);
         _record = new EventRecord(topic, topicId, settings.Clock);
+        await settings.Killed.PassedAsync(_log, end, settings.PostgresPatience, settings.Clock, stop);
         _killed = await settings.Killed.ReadAsync(_log, offset, stop);
         return offset;
     }

@@ -8,6 +8,36 @@ namespace Pipeline.Sinks.Postgres;
 /// </summary>
 public sealed class KilledRecords(NpgsqlDataSource database)
 {
+    static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Waits until events-postgres has passed every offset before <paramref name="end"/>, or has not gone on for <paramref name="patience"/>.</summary>
+    public async Task PassedAsync(LogPlace log, long end, TimeSpan patience, TimeProvider clock, CancellationToken stop)
+    {
+        var (seen, seenAt) = (-1L, clock.GetTimestamp());
+        while (clock.GetElapsedTime(seenAt) < patience && await NextOffsetAsync(log, stop) is var next && next < end)
+        {
+            if (next != seen)
+                (seen, seenAt) = (next, clock.GetTimestamp());
+            await Task.Delay(Look, clock, stop);
+        }
+    }
+
+    /// <returns>How far events-postgres came in this log; less than any offset where it has not begun.</returns>
+    async Task<long> NextOffsetAsync(LogPlace log, CancellationToken stop)
+    {
+        await using var command = database.CreateCommand("SELECT next_offset FROM pipeline.offsets WHERE topic_id = $1 AND partition = $2");
+        command.Parameters.AddWithValue(log.TopicId);
+        command.Parameters.AddWithValue(log.Partition);
+        try
+        {
+            return await command.ExecuteScalarAsync(stop) as long? ?? -1;
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        {
+            return -1;
+        }
+    }
+
     /// <returns>Their offsets in this log from <paramref name="offset"/> on; none where there is no schema yet.</returns>
     public async Task<IReadOnlySet<long>> ReadAsync(LogPlace log, long offset, CancellationToken stop)
     {

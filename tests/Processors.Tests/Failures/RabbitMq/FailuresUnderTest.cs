@@ -62,7 +62,7 @@ sealed class FailuresUnderTest : IAsyncDisposable
     RabbitMqReceiver Receiver(string uri)
     {
         var options = new RabbitMqOptions { Uri = uri, Prefix = Rabbit.Options.Prefix, RetryDelays = Rabbit.Options.RetryDelays };
-        return new RabbitMqReceiver(options, Rabbit.Topology, Rabbit.Connector, TimeProvider.System, NullLoggerFactory.Instance);
+        return new RabbitMqReceiver(options, Rabbit.Topology, Rabbit.Connector, Tools.Work, NullLoggerFactory.Instance);
     }
 
     public async Task StopAsync(IHostedService service)
