@@ -6,23 +6,25 @@ public sealed class PlantedBugTests
     const int SeedsMax = 20_000;
 
     [Theory]
-    [InlineData(Bug.FenceWithoutEpoch)]
-    [InlineData(Bug.OffsetBeforeRows)]
-    [InlineData(Bug.LedgerNotAsked)]
-    [InlineData(Bug.UncommittedIdsBelieved)]
-    [InlineData(Bug.LostCommitIsSuccess)]
-    [InlineData(Bug.LostCommitSentAgain)]
-    [InlineData(Bug.ReadsOnWithoutSeek)]
-    [InlineData(Bug.ReleaseUnderOldEpoch)]
-    [InlineData(Bug.GapBelievedAtOnce)]
-    [InlineData(Bug.ZombieSessionKept)]
-    [InlineData(Bug.TopicAskedBefore)]
-    [InlineData(Bug.OthersReadBesideOneAlone)]
-    [InlineData(Bug.NotMarked)]
-    internal void A_planted_bug_is_found(Bug bug)
+    [InlineData(Bug.FenceWithoutEpoch, Invariant.NoWriteUnderAnOldEpoch)]
+    [InlineData(Bug.OffsetBeforeRows, Invariant.Conservation)]
+    [InlineData(Bug.LedgerNotAsked, Invariant.StoredOnce)]
+    [InlineData(Bug.UncommittedIdsBelieved, Invariant.NothingMissing)]
+    [InlineData(Bug.LostCommitIsSuccess, Invariant.EverythingIsStoredInTime)]
+    [InlineData(Bug.LostCommitSentAgain, Invariant.StoredOnce, Invariant.Conservation)]
+    [InlineData(Bug.ReadsOnWithoutSeek, Invariant.NothingMissing, Invariant.RowIsItsRecord)]
+    [InlineData(Bug.ReleaseUnderOldEpoch, Invariant.NoWriteUnderAnOldEpoch)]
+    [InlineData(Bug.GapBelievedAtOnce, Invariant.NothingMissing)]
+    [InlineData(Bug.ZombieSessionKept, Invariant.EverythingIsStoredInTime)]
+    [InlineData(Bug.TopicAskedBefore, Invariant.RowIsItsRecord, Invariant.NothingMissing)]
+    [InlineData(Bug.OthersReadBesideOneAlone, Invariant.InnocentsLive)]
+    [InlineData(Bug.NotMarked, Invariant.EverythingIsStoredInTime)]
+    internal void A_planted_bug_is_found_by_what_it_breaks(Bug bug, params Invariant[] breaks)
     {
         var failed = new ManySeeds(1, bug).Run(TimeSpan.FromMinutes(1), SeedsMax).Failed;
-        Console.WriteLine($"planted {bug}: {(failed is { Violation: var (invariant, text) } ? $"seed {failed.Seed}, {invariant}: {text[..Math.Min(text.Length, 150)]}" : "not found")}");
-        Assert.NotNull(failed);
+        Assert.True(failed is not null, $"{bug} was not found");
+        var (invariant, text) = failed.Violation!.Value;
+        Console.WriteLine($"planted {bug}: found by seed {failed.Seed}, {invariant}: {text[..Math.Min(text.Length, 150)]}");
+        Assert.Contains(invariant, breaks);
     }
 }

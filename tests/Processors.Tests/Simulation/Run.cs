@@ -27,8 +27,8 @@ sealed class Run
         _seed = seed;
         _actions = [Append, MovePartition, Kill, Stop, EndInOrder, Remove, MakeTopicAnew, world.Store.Restart, world.Store.RaiseEpochs, Operate];
         _weights = [6, .. _actions.Skip(1).Select(_ => Order.Chance(0.4) ? Order.Random.NextDouble() * 2 : 0)];
-        // A topic that is deleted takes with it what was not stored.
-        _weights[6] *= 0.2;
+        // A topic that is deleted takes with it what was not stored, and with it what would have been seen.
+        _weights[6] *= 0.4;
     }
 
     Order Order => _world.Order;
@@ -108,6 +108,12 @@ sealed class Run
 
     void MovePartition() => _world.Group.Move(Order.Random.Next(SimulatedBroker.Partitions));
 
+    void MoveAll()
+    {
+        for (var partition = 0; partition < SimulatedBroker.Partitions; partition++)
+            _world.Group.Move(partition);
+    }
+
     void Kill() => AnyProcess()?.Kill();
 
     void Stop()
@@ -130,9 +136,16 @@ sealed class Run
         log.RemoveBefore(Order.Chance(0.2) ? stored + Order.Random.Next(4) : stored - Order.Random.Next(4));
     }
 
+    /// <summary>While partitions change hands, so that owners of both logs meet.</summary>
     void MakeTopicAnew()
     {
+        MoveAll();
+        for (var steps = Order.Random.Next(60); steps > 0 && Order.Step(); steps--)
+        {
+            // The new owners are on their way.
+        }
         _world.Broker.MakeTopic();
+        MoveAll();
         foreach (var log in _world.Broker.Logs)
             _world.Broker.Append(log, Order.Random.Next(20));
     }

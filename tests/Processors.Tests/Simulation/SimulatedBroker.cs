@@ -64,11 +64,17 @@ sealed class SimulatedBroker(World world) : ITopicLogs
 
     public Task<LogExtent> ReadExtentAsync(TopicPartition partition) => Ask(() => new LogExtent(Logs[partition.Partition.Value].Start, Logs[partition.Partition.Value].End));
 
-    Task<T> Ask<T>(Func<T> answer) => _cluster.StartAsync(() =>
+    /// <summary>What was true when the cluster was asked, which it may tell late.</summary>
+    Task<T> Ask<T>(Func<T> answer) => _cluster.StartAsync(async () =>
     {
-        if (!world.Order.Chance(world.Faults.ClusterSilent))
-            return Task.FromResult(answer());
-        world.Met(Transition.TopicUnavailable);
-        throw new TopicUnavailableException("the cluster does not say");
+        if (world.Order.Chance(world.Faults.ClusterSilent))
+        {
+            world.Met(Transition.TopicUnavailable);
+            throw new TopicUnavailableException("the cluster does not say");
+        }
+        var told = answer();
+        if (world.Order.Chance(world.Faults.Slow))
+            await Task.Delay(world.Order.UpTo(TimeSpan.FromSeconds(3)), world.Order.Clock, CancellationToken.None);
+        return told;
     });
 }

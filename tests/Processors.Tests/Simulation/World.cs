@@ -17,7 +17,7 @@ sealed class World
         Order = new Order(seed);
         _trace = traced ? [] : null;
         Faults = new Faults(Order);
-        AcceptNewLogs = Order.Chance(0.3);
+        AcceptNewLogs = Order.Chance(0.5);
         Options = new ProcessorsOptions
         {
             BatchEventsMax = Order.Random.Next(1, 7),
