@@ -1,6 +1,7 @@
 namespace Pipeline.Processors.Tests.Simulation;
 
 /// <summary>The simulator is told of nothing: each bug has to show by an invariant that holds without it.</summary>
+[Collection(nameof(SimulationRuns))]
 public sealed class PlantedBugTests
 {
     const int SeedsMax = 20_000;

@@ -7,6 +7,7 @@ namespace Pipeline.Processors.Tests.Simulation;
 /// The product's own state machines, run by a scheduler and a clock that one seed decides. <c>PIPELINE_SIMULATION_SECONDS</c> says for how
 /// long, <c>PIPELINE_SIMULATION_SEED</c> runs one seed alone and shows it.
 /// </summary>
+[Collection(nameof(SimulationRuns))]
 public sealed class SimulationTests
 {
     const int TraceLines = 80, SeedsForCoverage = 20_000;
@@ -28,7 +29,7 @@ public sealed class SimulationTests
         Assert.True(seeds.StepsLeast >= Run.StepsMin);
         // Fewer seeds than a minute allows, as on a busy machine, need not meet what is rare; one transition comes about once in 10,000 seeds.
         if (seeds.Count >= SeedsForCoverage)
-            Assert.Empty(seeds.Coverage.Missing.Where(t => t != Transition.StaleTopicRefused || seeds.Count >= 10 * SeedsForCoverage));
+            Assert.DoesNotContain(seeds.Coverage.Missing, t => t != Transition.StaleTopicRefused || seeds.Count >= 10 * SeedsForCoverage);
     }
 
     [Fact]
