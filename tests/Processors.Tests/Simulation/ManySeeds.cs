@@ -19,24 +19,31 @@ sealed class ManySeeds(int first, Bug bug = Bug.None)
     /// <summary>Of those that failed, the lowest.</summary>
     public RunResult? Failed { get; private set; }
 
-    public ManySeeds Run(TimeSpan time, int seedsMax)
+    /// <param name="enough">Asked when the time is up; until it says so, the run goes on for up to four times as long, as on a busy machine.</param>
+    public ManySeeds Run(TimeSpan time, int seedsMax, Func<Coverage, bool>? enough = null)
     {
         var watch = Stopwatch.StartNew();
-        var threads = Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(() => RunSome(watch, time, seedsMax))).ToList();
+        var threads = Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(() => RunSome(watch, time, seedsMax, enough))).ToList();
         threads.ForEach(t => t.Start());
         threads.ForEach(t => t.Join());
         return this;
     }
 
-    void RunSome(Stopwatch watch, TimeSpan time, int seedsMax)
+    void RunSome(Stopwatch watch, TimeSpan time, int seedsMax, Func<Coverage, bool>? enough)
     {
-        while (Failed is null && watch.Elapsed < time)
+        while (Failed is null && (watch.Elapsed < time || (watch.Elapsed < 4 * time && enough is not null && !IsEnough(enough))))
         {
             var taken = Interlocked.Increment(ref _taken) - 1;
             if (taken >= seedsMax)
                 return;
             Add(Simulation.Run.Of(first + taken, bug));
         }
+    }
+
+    bool IsEnough(Func<Coverage, bool> enough)
+    {
+        lock (_sync)
+            return enough(Coverage);
     }
 
     void Add(RunResult result)

@@ -10,9 +10,12 @@ namespace Pipeline.Processors.Tests.Simulation;
 [Collection(nameof(SimulationRuns))]
 public sealed class SimulationTests
 {
-    const int TraceLines = 80, SeedsForCoverage = 20_000;
+    const int TraceLines = 80;
 
     static double Seconds => double.Parse(Environment.GetEnvironmentVariable("PIPELINE_SIMULATION_SECONDS") ?? "45", CultureInfo.InvariantCulture);
+
+    /// <summary>All but one, which comes once in 10,000 seeds: a process that still acquires a deleted topic's log after another has closed it.</summary>
+    static IEnumerable<Transition> Unmet(Coverage coverage) => coverage.Missing.Where(t => t != Transition.StaleTopicRefused);
 
     [Fact]
     public void Whatever_goes_wrong_every_offset_gets_its_one_outcome_and_every_transition_is_met()
@@ -20,16 +23,15 @@ public sealed class SimulationTests
         var given = int.TryParse(Environment.GetEnvironmentVariable("PIPELINE_SIMULATION_SEED"), out var seed);
         var first = given ? seed : Random.Shared.Next(1_000_000_000);
         var watch = Stopwatch.StartNew();
-        var seeds = new ManySeeds(first).Run(TimeSpan.FromSeconds(Seconds), given ? 1 : int.MaxValue);
+        var seeds = new ManySeeds(first).Run(TimeSpan.FromSeconds(Seconds), given ? 1 : int.MaxValue, coverage => !Unmet(coverage).Any());
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"simulation: {seeds.Count:N0} seeds from {first} in {watch.Elapsed.TotalSeconds:F0} s ({seeds.Count / watch.Elapsed.TotalMinutes:N0} a minute), {seeds.Steps / Math.Max(1, seeds.Count):N0} steps each, at least {seeds.StepsLeast}"));
         Console.WriteLine(seeds.Coverage);
         if (seeds.Failed is { Violation: var (invariant, text) } failed)
             Assert.Fail($"seed {failed.Seed}: {invariant}: {text}\nPIPELINE_SIMULATION_SEED={failed.Seed} repeats it. Its last steps:\n{string.Join('\n', Run.Trace(failed.Seed, Bug.None, TraceLines))}");
         Assert.True(seeds.StepsLeast >= Run.StepsMin);
-        // Fewer seeds than a minute allows, as on a busy machine, need not meet what is rare; one transition comes about once in 10,000 seeds.
-        if (seeds.Count >= SeedsForCoverage)
-            Assert.DoesNotContain(seeds.Coverage.Missing, t => t != Transition.StaleTopicRefused || seeds.Count >= 10 * SeedsForCoverage);
+        if (!given)
+            Assert.Empty(Unmet(seeds.Coverage));
     }
 
     [Fact]
