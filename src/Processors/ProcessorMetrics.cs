@@ -16,6 +16,7 @@ sealed class ProcessorMetrics
     readonly Counter<long> _published, _handedOver, _returned, _deadlines, _rebuilds, _lettersReceived, _workRestarts;
     readonly Histogram<double> _delay;
     readonly Meter _meter;
+    volatile IReadOnlyDictionary<string, long> _queueMessages = new Dictionary<string, long>();
     long _outboxBacklog;
 
     public ProcessorMetrics(IMeterFactory meters, TimeProvider clock)
@@ -42,6 +43,8 @@ sealed class ProcessorMetrics
         _returned = meter.CreateCounter<long>("pipeline_publish_returns", description: "Messages that came back because no queue takes them.");
         _deadlines = meter.CreateCounter<long>("pipeline_publish_deadlines_passed", description: "Publishes that were not confirmed in time.");
         _workRestarts = meter.CreateCounter<long>("pipeline_failures_work_restarts", description: "How often a queue's receiver or the outbox failed and was begun anew, by its name.");
+        meter.CreateObservableGauge("pipeline_failures_queue_messages", () => _queueMessages.Select(q => new Measurement<long>(q.Value, Label("queue", q.Key))),
+            description: "Messages in each of RabbitMQ's queues of failures, as last asked: retries that wait, work, dead letters that nobody stored yet.");
         _rebuilds = meter.CreateCounter<long>("pipeline_publish_connections_given_up", description: "Publishing connections that failed or hung and were made anew.");
         _lettersReceived = meter.CreateCounter<long>("pipeline_receive_dead_letters", description: "Messages taken from the queue of dead letters, by outcome: stored, known.");
         meter.CreateObservableGauge("pipeline_outbox_backlog", () => Interlocked.Read(ref _outboxBacklog), description: "Dead letters that the outbox has still to publish, as this process saw them last; counted up to 100,000.");
@@ -112,6 +115,8 @@ sealed class ProcessorMetrics
     public void Returned() => _returned.Add(1);
 
     public void PublishDeadlinePassed() => _deadlines.Add(1);
+
+    public void QueueMessages(IReadOnlyDictionary<string, long> messages) => _queueMessages = messages;
 
     public void WorkRestarted(string work) => _workRestarts.Add(1, Label("work", work));
 

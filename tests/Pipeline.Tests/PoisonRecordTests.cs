@@ -57,6 +57,25 @@ public sealed class PoisonRecordTests
         Assert.Equal(0, await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM rev_1.offsets WHERE trying IS NOT NULL OR tries > 0"));
     }
 
+    [Fact]
+    public async Task With_both_roads_in_the_process_it_is_found_all_the_same_and_the_others_become_points()
+    {
+        await using var pipeline = await PipelineUnderTest.CreateAsync(1, withInflux: true);
+        await pipeline.Topic.PublishAsync(All.Select(e => new TopicRecord(e.Key, e.Bytes, 0)));
+        var died = 0;
+        var stored = Until.TrueAsync("every event but one is a point", TimeSpan.FromMinutes(4), async () => await pipeline.Influx!.PointsAsync() == Events - 1);
+        while (!stored.IsCompleted)
+        {
+            var processor = await pipeline.StartProcessorsAsync(("PIPELINE_ARMED_RECORD", $"KILL:{Marker}"));
+            if (await Task.WhenAny(stored, processor.ExitAsync(TimeSpan.FromMinutes(4))) != stored)
+                died++;
+        }
+        await stored;
+        Seeds.Say($"{died} processes died");
+        Assert.InRange(died, 6, 9);
+        await new Expected([.. All.Where((_, i) => i != Poisoned)], Events) { DeadLetters = 1 }.AssertStoredAsync(pipeline);
+    }
+
     const string Marker = "this-one-is-poison";
 
     static readonly List<RawEvent> All = [.. Enumerable.Range(0, Events).Select(i => RawEvent.Read(

@@ -85,7 +85,7 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Breakers
 sealed record EventsInfluxSettings(Func<TopicPartition, CancellationToken, Task<long?>> Committed, KilledRecords Killed, RecordReading Reading, TimeProvider Clock)
 {
     /// <summary>
-    /// How long events-postgres of the same process may stand still while it goes ahead through what the log holds when it is acquired. Only events-postgres finds a
+    /// After a death: how long events-postgres of the same process may stand still while it goes ahead through what the log holds when it is acquired. Only events-postgres finds a
     /// record that ends processes; were it read here first each time, the process would die of it without end. Bounded, so that PostgreSQL does not hold InfluxDB.
     /// </summary>
     public TimeSpan PostgresPatience { get; init; }
@@ -107,7 +107,8 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
         var (topicId, offset, end) = await road.PositionAsync(partition, stop);
         _log = new LogPlace(road.Name, partition.Topic, topicId, partition.Partition.Value);
         _record = new EventRecord(topic, topicId, settings.Clock);
-        await settings.Killed.PassedAsync(_log, end, settings.PostgresPatience, settings.Clock, stop);
+        if (settings.PostgresPatience > TimeSpan.Zero && (settings.Reading.IsSuspected(partition) || await settings.Killed.IsSuspectedAsync(_log, stop)))
+            await settings.Killed.PassedAsync(_log, end, settings.PostgresPatience, settings.Clock, stop);
         _killed = await settings.Killed.ReadAsync(_log, offset, stop);
         return offset;
     }
@@ -151,7 +152,7 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
         }
         catch (Exception e)
         {
-            settings.Reading.Threw(e);
+            settings.Reading.Threw(record.TopicPartitionOffset, e);
             if (read)
                 _letters.Add(PostgresBatchBuilder.Letter(record, new EventFault(FaultReason.ProcessorFailed), _record!.Origin, e.ToString(), "sending", "fatal"));
             else

@@ -44,6 +44,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
             _builder = new PostgresBatchBuilder(topic, topicId, settings.Reading, settings.Clock);
             var fence = await AcquireAsync(_log, extent, stop);
             _guard.Acquired(fence, extent.End);
+            settings.Reading.Suspect(partition, _guard.IsLooking(fence.NextOffset));
             return fence.NextOffset;
         }
 
@@ -76,6 +77,8 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
                 await ProcessFirstAsync(first, reading, stop);
                 _guard.Passed();
             }
+            if (!_guard.IsLooking(records.Next))
+                settings.Reading.Suspect(partition, false);
             if (rest.From < rest.Next)
                 await WriteAsync(await settings.Reading.TogetherAsync(_log.ToString(), () => _builder!.Build(rest), stop), stop);
             return records.Next;
@@ -156,7 +159,11 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
 
         public Task ReleaseAsync(CancellationToken stop) => writer.ReleaseAsync(stop);
 
-        public ValueTask DisposeAsync() => writer.DisposeAsync();
+        public ValueTask DisposeAsync()
+        {
+            settings.Reading.Suspect(partition, false);
+            return writer.DisposeAsync();
+        }
     }
 }
 

@@ -42,7 +42,7 @@ sealed class PostgresBatchBuilder(TopicOptions topic, string topicId, RecordRead
         catch (Exception e)
         {
             // A bug of ours that one record meets must not keep the others back.
-            reading.Threw(e);
+            reading.Threw(record.TopicPartitionOffset, e);
             batch.DeadLetters.Add(Letter(record, new EventFault(FaultReason.ProcessorFailed), _record.OriginUnread(record), e.ToString(), kind: "fatal"));
         }
     }

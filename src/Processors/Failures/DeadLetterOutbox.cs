@@ -16,6 +16,9 @@ sealed class DeadLetterOutbox(UnpublishedLetters letters, RabbitMqPublisher publ
 
     long _countedAt = long.MinValue;
 
+    /// <summary>Halved by a failure, so that a slow line confirms what it can within the deadline; doubled by a success.</summary>
+    int _chunk = LettersMax;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, tools.Stop.Refusing);
@@ -46,12 +49,14 @@ sealed class DeadLetterOutbox(UnpublishedLetters letters, RabbitMqPublisher publ
                 holder = taken;
                 var published = taken ? await PublishNextAsync(stop) : 0;
                 failures = 0;
+                _chunk = Math.Min(LettersMax, _chunk * 2);
                 tools.Work.Runs(FailureWork.Outbox);
                 if (published == 0)
                     await Task.Delay(taken ? settings.Interval : TakeOverInterval, tools.Clock, stop);
             }
             catch (Exception e) when (!stop.IsCancellationRequested)
             {
+                _chunk = Math.Max(1, _chunk / 2);
                 tools.Work.Failed(FailureWork.Outbox, e.Message);
                 tools.Log.OutboxWaits(e.Message);
                 await Task.Delay(FailureTools.Backoff(failures++), tools.Clock, stop).ContinueWith(_ => { }, TaskScheduler.Default);
@@ -62,7 +67,7 @@ sealed class DeadLetterOutbox(UnpublishedLetters letters, RabbitMqPublisher publ
     async Task<int> PublishNextAsync(CancellationToken stop)
     {
         // 1. The oldest letters without a mark. A crash from here to step 3 publishes them again: their receivers know them by their place.
-        var next = await letters.NextAsync(LettersMax, BytesMax, stop);
+        var next = await letters.NextAsync(_chunk, BytesMax * _chunk / LettersMax, stop);
         await CountAsync(next.Count, stop);
         if (next.Count == 0)
             return 0;
@@ -76,7 +81,7 @@ sealed class DeadLetterOutbox(UnpublishedLetters letters, RabbitMqPublisher publ
     /// <summary>A long backlog is counted now and then only: the count itself reads it all.</summary>
     async Task CountAsync(int next, CancellationToken stop)
     {
-        if (next < LettersMax)
+        if (next < _chunk)
             metrics.OutboxBacklog(next);
         else if (_countedAt == long.MinValue || tools.Clock.GetElapsedTime(_countedAt) > CountInterval)
         {

@@ -1,3 +1,5 @@
+using Confluent.Kafka;
+
 namespace Pipeline.Processors.Failures;
 
 /// <summary>
@@ -9,18 +11,22 @@ sealed class FailureLimit(int max, TimeProvider clock)
     static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
     readonly Lock _sync = new();
-    readonly Queue<long> _noted = new();
+    readonly Queue<(long At, TopicPartitionOffset Record)> _noted = new();
+    readonly HashSet<TopicPartitionOffset> _records = [];
 
+    /// <param name="record">Counted once, however often it is read again because its batch could not be stored.</param>
     /// <exception cref="ProcessorFaultyException">More than the limit were noted within a minute, this one included.</exception>
-    public void Note(Exception cause)
+    public void Note(TopicPartitionOffset record, Exception cause)
     {
         lock (_sync)
         {
-            while (_noted.TryPeek(out var oldest) && clock.GetElapsedTime(oldest) > Window)
-                _noted.Dequeue();
+            while (_noted.TryPeek(out var oldest) && clock.GetElapsedTime(oldest.At) > Window)
+                _records.Remove(_noted.Dequeue().Record);
+            if (!_records.Add(record))
+                return;
             if (_noted.Count >= max)
                 throw new ProcessorFaultyException($"more than {max} records failed within a minute; the last with: {cause.Message}", cause);
-            _noted.Enqueue(clock.GetTimestamp());
+            _noted.Enqueue((clock.GetTimestamp(), record));
         }
     }
 }

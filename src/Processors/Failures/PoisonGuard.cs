@@ -38,6 +38,9 @@ sealed class PoisonGuard(int batchRecordsMax)
 
     public Reading Of(long offset) => offset == _never ? Reading.Never : _aloneLeft > 0 && offset < _aloneBefore ? Reading.Alone : Reading.Together;
 
+    /// <summary>Whether records from this offset on are read alone.</summary>
+    public bool IsLooking(long next) => Of(next) != Reading.Together;
+
     /// <summary>A record that was not read together with others has its outcome.</summary>
     public void Passed() => _aloneLeft--;
 }

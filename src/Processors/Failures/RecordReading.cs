@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using Confluent.Kafka;
 using Pipeline.Processors.Consuming;
 
 namespace Pipeline.Processors.Failures;
@@ -8,6 +10,19 @@ namespace Pipeline.Processors.Failures;
 /// </summary>
 sealed class RecordReading(Turns turns, ProcessingDeadline deadline, FailureLimit failures)
 {
+    readonly ConcurrentDictionary<TopicPartition, bool> _suspected = new();
+
+    /// <summary>Says whether a record of this partition is looked for that ends processes.</summary>
+    public void Suspect(TopicPartition partition, bool suspected)
+    {
+        if (suspected)
+            _suspected[partition] = true;
+        else
+            _suspected.TryRemove(partition, out _);
+    }
+
+    public bool IsSuspected(TopicPartition partition) => _suspected.ContainsKey(partition);
+
     /// <summary>
     /// Keeps every other reader of the process waiting until it is disposed. Only so a death of the process speaks against the one record that is
     /// being read alone, and never against another partition's.
@@ -30,11 +45,11 @@ sealed class RecordReading(Turns turns, ProcessingDeadline deadline, FailureLimi
 
     /// <summary>Whether a record that threw may become a dead letter.</summary>
     /// <exception cref="ProcessorFaultyException">Too many did.</exception>
-    public void Threw(Exception cause)
+    public void Threw(TopicPartitionOffset record, Exception cause)
     {
         // A record that takes all memory is not done with by leaving it: whatever runs beside it may be hit as well.
         if (cause is OutOfMemoryException)
             ProcessingDeadline.EndProcess(cause.Message);
-        failures.Note(cause);
+        failures.Note(record, cause);
     }
 }

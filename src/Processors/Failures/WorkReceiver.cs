@@ -21,6 +21,9 @@ sealed class RecordFailedException(FailureCause cause, Exception? inner = null) 
 /// </summary>
 sealed class WorkReceiver(RetriedRoad road, RetryLadder ladder, FailureTools tools) : BackgroundService
 {
+    /// <summary>Well below RabbitMQ's consumer timeout of 30 minutes, after which it would take the message back and count a delivery.</summary>
+    static readonly TimeSpan WaitMost = TimeSpan.FromMinutes(5);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, tools.Stop.Refusing);
@@ -37,7 +40,7 @@ sealed class WorkReceiver(RetriedRoad road, RetryLadder ladder, FailureTools too
     Task HandleOrSetAsideAsync(Delivery message, CancellationToken lost)
     {
         if (message.IsRepeated && FailureMessage.TryRead(message.Properties, message.Body, out var record, out var dead) && !dead)
-            return tools.PersistAsync(message.Queue, stop => ladder.SetAsideAsync(record!, stop), message.Stopping);
+            return HandOverAsync(stop => ladder.SetAsideAsync(record!, stop), message, lost);
         return HandleAsync(message, lost);
     }
 
@@ -47,42 +50,57 @@ sealed class WorkReceiver(RetriedRoad road, RetryLadder ladder, FailureTools too
         {
             var letter = DeadMessages.Unreadable(message.Queue, message.Properties, message.Body, tools.Clock.GetUtcNow());
             tools.Log.UnreadableMessage(message.Queue, letter.Log.TopicId);
-            await HandOverAsync(letter, message);
+            await HandOverAsync(stop => ladder.FailAsync(letter, stop), message, lost);
             return;
         }
-        var cause = await TryAsync(record!, message, lost);
-        if (cause is not null)
-            await HandOverAsync(record!.Again(cause, tools.Clock.GetUtcNow()), message);
+        var attempt = await TryAsync(record!, message, lost);
+        if (attempt.Waits)
+            await HandOverAsync(stop => ladder.SetAsideAsync(record!, stop), message, lost);
+        else if (attempt.Cause is { } cause)
+            await HandOverAsync(stop => ladder.FailAsync(record!.Again(cause, tools.Clock.GetUtcNow()), stop), message, lost);
         // A crash before the acknowledgement delivers the message again: the record is tried, or handed over, once more.
     }
 
-    /// <returns>Null when the record succeeded.</returns>
-    async Task<FailureCause?> TryAsync(FailedRecord record, Delivery message, CancellationToken lost)
+    /// <param name="Waits">A dependency is away: it was not tried.</param>
+    /// <param name="Cause">Null when the record succeeded.</param>
+    readonly record struct Attempt(bool Waits, FailureCause? Cause);
+
+    async Task<Attempt> TryAsync(FailedRecord record, Delivery message, CancellationToken lost)
     {
+        var started = tools.Clock.GetTimestamp();
         while (true)
         {
             try
             {
                 await road.HandleAsync(record, lost);
-                return null;
+                return default;
             }
-            catch (DependencyUnavailableException e) when (!message.Stopping.IsCancellationRequested)
+            catch (DependencyUnavailableException e)
             {
-                // A breaker is open: no fault of this record, and no attempt.
-                await Task.Delay(e.RetryAfter + FailureTools.Backoff(0), tools.Clock, message.Stopping);
+                // A breaker is open: no fault of this record, and no attempt. Held for long, or given back by a stop, it would be counted as one.
+                if (message.Stopping.IsCancellationRequested || tools.Clock.GetElapsedTime(started) > WaitMost)
+                    return new Attempt(true, null);
+                await Task.Delay(e.RetryAfter + FailureTools.Backoff(0), tools.Clock, message.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             catch (RecordFailedException e)
             {
-                return e.Cause;
+                return new Attempt(false, e.Cause);
             }
             catch (Exception e) when (!lost.IsCancellationRequested && !message.Stopping.IsCancellationRequested)
             {
                 // Unclassified: it may be a bug or a moment; the ladder's end finds out, and the letter says what it was.
-                return new FailureCause("processing", FailureCause.Transient, FaultReason.ProcessorFailed, e.Message, $"{road.Road}:{e.GetType().Name}");
+                return new Attempt(false, new FailureCause("processing", FailureCause.Transient, FaultReason.ProcessorFailed, e.Message, $"{road.Road}:{e.GetType().Name}"));
             }
         }
     }
 
-    /// <summary>Until RabbitMQ has it. Giving the message back instead would count towards its delivery limit.</summary>
-    Task HandOverAsync(FailedRecord record, Delivery message) => tools.PersistAsync(message.Queue, stop => ladder.FailAsync(record, stop), message.Stopping);
+    /// <summary>
+    /// Until RabbitMQ has it, also while the process stops: giving the message back instead would count towards its delivery limit. Not once the message is
+    /// another's.
+    /// </summary>
+    async Task HandOverAsync(Func<CancellationToken, Task> call, Delivery message, CancellationToken lost)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(lost, tools.Stop.Abandoning);
+        await tools.PersistAsync(message.Queue, call, either.Token);
+    }
 }

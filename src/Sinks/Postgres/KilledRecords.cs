@@ -10,6 +10,26 @@ public sealed class KilledRecords(NpgsqlDataSource database)
 {
     static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>Whether an owner of this log vanished and nothing was stored since: then a record of it may be one that ends processes.</summary>
+    public async Task<bool> IsSuspectedAsync(LogPlace log, CancellationToken stop)
+    {
+        await using var command = database.CreateCommand("""
+            SELECT tries > 0 OR trying IS NOT NULL
+                OR owner IS NOT NULL AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = o.backend_pid AND a.backend_start = o.backend_start)
+            FROM pipeline.offsets o WHERE topic_id = $1 AND partition = $2
+            """);
+        command.Parameters.AddWithValue(log.TopicId);
+        command.Parameters.AddWithValue(log.Partition);
+        try
+        {
+            return await command.ExecuteScalarAsync(stop) is true;
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Waits until events-postgres has passed every offset before <paramref name="end"/>, or has not gone on for <paramref name="patience"/>.</summary>
     public async Task PassedAsync(LogPlace log, long end, TimeSpan patience, TimeProvider clock, CancellationToken stop)
     {

@@ -85,6 +85,7 @@ sealed class RabbitMqPublisher(RabbitMqConnector connector, RabbitMqTopology top
         try
         {
             var channel = await session.Connection.CreateChannelAsync(cancellationToken: stop).WaitAsync(connector.Timeout, connector.Clock, stop);
+            metrics.QueueMessages(await topology.CountAsync(channel, stop).WaitAsync(connector.Timeout, connector.Clock, stop));
             await channel.DisposeAsync().AsTask().WaitAsync(connector.Timeout, connector.Clock, stop);
         }
         catch (Exception e) when (!stop.IsCancellationRequested)

@@ -46,6 +46,16 @@ sealed class RabbitMqTopology(RabbitMqOptions options, IReadOnlyCollection<strin
         }
     }
 
+    /// <summary>How many messages wait in each queue.</summary>
+    /// <exception cref="OperationInterruptedException">A queue is missing; the channel is closed.</exception>
+    public async Task<IReadOnlyDictionary<string, long>> CountAsync(IChannel channel, CancellationToken stop)
+    {
+        var counts = new Dictionary<string, long>();
+        foreach (var queue in (IEnumerable<string>)[Names.DeadLetters, .. roads.SelectMany(r => new[] { Names.WorkQueue(r), Names.AloneQueue(r) }), .. options.Delays.Distinct().Select(Names.Retry)])
+            counts[queue] = (await channel.QueueDeclarePassiveAsync(queue, stop)).MessageCount;
+        return counts;
+    }
+
     /// <summary>The routing key stays the original one: the road.</summary>
     Dictionary<string, object?> DeadLettering(string exchange) => new()
     {
