@@ -18,7 +18,8 @@ public sealed class HostProcess : IAsyncDisposable
     public HostProcess(string host, IEnumerable<KeyValuePair<string, string>> settings, params string[] arguments)
     {
         var folder = HostBuild.Folder(host);
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(folder, $"Pipeline.{host}.dll"), .. arguments])
+        // Tests that a shell runs in the background inherit that SIGINT is ignored; the host under test must not.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Path.Combine(folder, $"Pipeline.{host}.dll"), .. arguments])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
