@@ -37,12 +37,13 @@ static class ProcessorsHost
         services.AddArea<BreakerOptions>(BreakerOptions.Section);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ProcessorMetrics>();
-        services.AddSingleton(p => new AdminClientBuilder(Options<KafkaOptions>(p).Admin()).SetLogHandler((_, _) => { }).Build());
+        services.AddSingleton(p => NewAdmin(p));
+        services.AddSingleton(p => new TopicDescriber(() => NewAdmin(p), TimeProvider.System));
         services.AddSingleton(p => new Breakers(Options<BreakerOptions>(p), TimeProvider.System, p.GetRequiredService<ProcessorMetrics>(), p.GetRequiredService<ILogger<Breakers>>()));
         services.AddSingleton(p => new RecordReading(new Turns(int.MaxValue), new ProcessingDeadline(Options<ProcessorsOptions>(p).ProcessingDeadline, TimeProvider.System),
             new FailureLimit(Options<ProcessorsOptions>(p).FaultyRecordsMax, TimeProvider.System)));
-        services.AddSingleton<ITopicLogs>(p => new TopicLogs(p.GetRequiredService<IAdminClient>(), p.GetRequiredService<Breakers>().Kafka, TimeProvider.System));
-        services.AddSingleton(p => new TopicSetup(p.GetRequiredService<IAdminClient>(), Options<KafkaOptions>(p), TimeProvider.System, p.GetRequiredService<ILogger<TopicSetup>>()));
+        services.AddSingleton<ITopicLogs>(p => new TopicLogs(p.GetRequiredService<IAdminClient>(), p.GetRequiredService<TopicDescriber>(), p.GetRequiredService<Breakers>().Kafka, TimeProvider.System));
+        services.AddSingleton(p => new TopicSetup(p.GetRequiredService<IAdminClient>(), p.GetRequiredService<TopicDescriber>(), Options<KafkaOptions>(p), TimeProvider.System, p.GetRequiredService<ILogger<TopicSetup>>()));
         services.AddSingleton<RoadServices>();
         services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-processors")));
         services.AddSingleton<DeadLetterWriter>();
@@ -106,14 +107,19 @@ static class ProcessorsHost
 
     static void AddHealth(IServiceCollection services)
     {
-        services.AddSingleton(p => new Dependency("kafka", TimeProvider.System, async _ =>
-            await p.GetRequiredService<IAdminClient>().DescribeTopicsAsync(TopicCollection.OfTopicNames([.. Options<KafkaOptions>(p).Events.Select(t => t.Name)]),
-                new DescribeTopicsOptions { RequestTimeout = TimeSpan.FromSeconds(3) })));
+        // Asked by a client of its own, so that health does not wait for what the roads ask.
+        services.AddSingleton(p =>
+        {
+            var describer = new TopicDescriber(() => NewAdmin(p), TimeProvider.System);
+            return new Dependency(Dependencies.Kafka, TimeProvider.System, stop => describer.DescribeAsync(Options<KafkaOptions>(p).Events.Select(t => t.Name), TimeSpan.FromSeconds(3), stop));
+        });
         services.AddSingleton<ClockSkew>();
         services.AddSingleton(p => new Dependency("postgres", TimeProvider.System, p.GetRequiredService<ClockSkew>().AskAsync));
         services.AddSingleton<DependencyWatch>();
         services.AddHostedService(p => p.GetRequiredService<DependencyWatch>());
     }
+
+    static IAdminClient NewAdmin(IServiceProvider services) => new AdminClientBuilder(Options<KafkaOptions>(services).Admin()).SetLogHandler((_, _) => { }).Build();
 
     static T Options<T>(IServiceProvider services) where T : class => services.GetRequiredService<IOptions<T>>().Value;
 }

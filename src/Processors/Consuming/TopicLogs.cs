@@ -11,7 +11,7 @@ public sealed class TopicUnavailableException(string message, Exception? inner =
 /// <summary>
 /// Which log stands behind a topic's name. A topic that was deleted and made again has another id, and its offsets mean other records.
 /// </summary>
-sealed class TopicLogs(IAdminClient admin, Breaker breaker, TimeProvider clock) : ITopicLogs
+sealed class TopicLogs(IAdminClient admin, TopicDescriber describer, Breaker breaker, TimeProvider clock) : ITopicLogs
 {
     static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
@@ -78,10 +78,9 @@ sealed class TopicLogs(IAdminClient admin, Breaker breaker, TimeProvider clock) 
     {
         try
         {
-            var answer = await admin.DescribeTopicsAsync(TopicCollection.OfTopicNames([topic]), new DescribeTopicsOptions { RequestTimeout = Timeout }).WaitAsync(Timeout * 2, clock);
-            return answer.TopicDescriptions[0].TopicId.ToString();
+            return (await describer.DescribeAsync([topic], Timeout, CancellationToken.None))[0].TopicId.ToString();
         }
-        catch (Exception e) when (e is KafkaException or TimeoutException)
+        catch (KafkaException e)
         {
             throw new TopicUnavailableException($"{topic}: {e.Message}", e);
         }

@@ -7,7 +7,7 @@ namespace Pipeline.Processors.Consuming;
 /// Makes the consumed topics where they are missing. Log-append time, because the ledger's memory is counted in the broker's time; three
 /// replicas of which two must have a record where there are three brokers, because "accepted" is to survive the loss of one.
 /// </summary>
-public sealed class TopicSetup(IAdminClient admin, KafkaOptions options, TimeProvider clock, ILogger<TopicSetup> log)
+sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, KafkaOptions options, TimeProvider clock, ILogger<TopicSetup> log)
 {
     const string TimestampType = "message.timestamp.type", LogAppendTime = "LogAppendTime", MinInSync = "min.insync.replicas";
     static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10), Pause = TimeSpan.FromSeconds(2);
@@ -57,10 +57,10 @@ public sealed class TopicSetup(IAdminClient admin, KafkaOptions options, TimePro
     {
         try
         {
-            await admin.DescribeTopicsAsync(TopicCollection.OfTopicNames([.. options.Events.Select(t => t.Name)]), new DescribeTopicsOptions { RequestTimeout = Timeout });
+            await describer.DescribeAsync(options.Events.Select(t => t.Name), Timeout, CancellationToken.None);
             return true;
         }
-        catch (KafkaException)
+        catch (Exception e) when (e is KafkaException or TopicUnavailableException)
         {
             return false;
         }

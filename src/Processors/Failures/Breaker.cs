@@ -73,7 +73,7 @@ sealed class Breaker
         }
         catch (BrokenCircuitException e)
         {
-            throw new DependencyUnavailableException(Dependency, e.RetryAfter ?? TimeSpan.Zero, e.InnerException);
+            throw new DependencyUnavailableException(Dependency, e.RetryAfter is { } left && left > TimeSpan.Zero ? left : TimeSpan.Zero, e.InnerException);
         }
     }
 

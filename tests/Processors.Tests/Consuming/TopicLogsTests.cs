@@ -15,7 +15,7 @@ public sealed class TopicLogsTests
     {
         await using var topic = await TestTopic.CreateAsync($"logs-share-{Environment.ProcessId}", 1);
         using var admin = Admin(TestServers.Kafka);
-        var logs = new TopicLogs(admin, Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
+        var logs = new TopicLogs(admin, new TopicDescriber(() => admin, TimeProvider.System), Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
         var first = logs.ReadIdAsync(topic.Name);
         var others = Enumerable.Range(0, 100).Select(_ => logs.ReadIdAsync(topic.Name)).ToList();
         // Asked after the call: none of them may take the answer to the first question, and all take the same.
@@ -33,7 +33,7 @@ public sealed class TopicLogsTests
         TestServers.NeedsRealKafka("deleting a topic");
         await using var topic = await TestTopic.CreateAsync($"logs-anew-{Environment.ProcessId}", 2);
         using var admin = Admin(TestServers.Kafka);
-        var logs = new TopicLogs(admin, Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
+        var logs = new TopicLogs(admin, new TopicDescriber(() => admin, TimeProvider.System), Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
         var before = await logs.ReadIdAsync(topic.Name);
         await topic.MakeAnewAsync();
         Assert.NotEqual(before, await logs.ReadIdAsync(topic.Name));
@@ -45,7 +45,7 @@ public sealed class TopicLogsTests
         TestServers.NeedsRealKafka("removing records");
         await using var topic = await TestTopic.CreateAsync($"logs-extent-{Environment.ProcessId}", 2);
         using var admin = Admin(TestServers.Kafka);
-        var logs = new TopicLogs(admin, Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
+        var logs = new TopicLogs(admin, new TopicDescriber(() => admin, TimeProvider.System), Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
         var place = new TopicPartition(topic.Name, 1);
         Assert.Equal(new LogExtent(0, 0), await logs.ReadExtentAsync(place));
         await topic.PublishAsync(Enumerable.Range(0, 5).Select(i => new TopicRecord([1], [(byte)i], 1)));
@@ -55,11 +55,23 @@ public sealed class TopicLogsTests
     }
 
     [Fact]
+    public async Task A_client_that_destroyed_itself_is_replaced_with_the_next_question()
+    {
+        await using var topic = await TestTopic.CreateAsync($"logs-gone-{Environment.ProcessId}", 1);
+        var gone = Admin(TestServers.Kafka);
+        gone.Dispose();
+        var clients = new Queue<IAdminClient>([gone, Admin(TestServers.Kafka)]);
+        using var describer = new TopicDescriber(clients.Dequeue, TimeProvider.System);
+        await Assert.ThrowsAsync<TopicUnavailableException>(() => describer.DescribeAsync([topic.Name], TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken));
+        Assert.Single(await describer.DescribeAsync([topic.Name], TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task A_topic_or_a_broker_that_is_missing_is_unavailable_and_asked_again_later()
     {
         using (var admin = Admin(TestServers.Kafka))
         {
-            var logs = new TopicLogs(admin, Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
+            var logs = new TopicLogs(admin, new TopicDescriber(() => admin, TimeProvider.System), Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
             var name = $"logs-missing-{Environment.ProcessId}";
             if (!TestServers.IsEmbedded)
             {
@@ -69,7 +81,7 @@ public sealed class TopicLogsTests
             }
         }
         using var away = Admin("127.0.0.1:1");
-        var none = new TopicLogs(away, Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
+        var none = new TopicLogs(away, new TopicDescriber(() => away, TimeProvider.System), Breaker.NeverOpen(Dependencies.Kafka), TimeProvider.System);
         var asked = Enumerable.Range(0, 3).Select(_ => none.ReadIdAsync("any")).ToList();
         foreach (var question in asked)
             await Assert.ThrowsAsync<TopicUnavailableException>(() => question);
