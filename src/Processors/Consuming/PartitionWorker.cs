@@ -68,7 +68,22 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
         await _running;
     }
 
+    /// <summary>No worker ends unseen: what even surviving a failure did not expect stops the process.</summary>
     async Task RunAsync()
+    {
+        try
+        {
+            await LiveAsync();
+        }
+        catch (Exception e)
+        {
+            State = PartitionState.Stopped;
+            LastError = e.Message;
+            settings.Fail(e);
+        }
+    }
+
+    async Task LiveAsync()
     {
         var failures = 0;
         while (!_end.IsCancellationRequested)

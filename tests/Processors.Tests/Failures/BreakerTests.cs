@@ -71,6 +71,21 @@ public sealed class BreakerTests
     }
 
     [Fact]
+    public async Task However_long_that_call_takes_the_others_are_told_a_time_that_can_be_waited()
+    {
+        var breaker = New();
+        await OpenAsync(breaker);
+        _clock.Advance(Options.OpenTime);
+        var answer = new TaskCompletionSource<int>();
+        var deciding = breaker.RunAsync(_ => answer.Task, Stop);
+        _clock.Advance(Options.OpenTime * 5);
+        var refused = await Assert.ThrowsAsync<DependencyUnavailableException>(() => breaker.RunAsync(_ => Task.FromResult(1), Stop));
+        Assert.Equal(TimeSpan.Zero, refused.RetryAfter);
+        answer.SetResult(5);
+        await deciding;
+    }
+
+    [Fact]
     public async Task Refused_data_lost_fences_and_unknown_topics_say_that_the_dependency_works()
     {
         var breaker = New();
