@@ -31,13 +31,27 @@ sealed class FaultCourse(Lane lane, Fault fault, int seed)
         var random = new Random(HashCode(seed, fault.Name));
         await using var run = await FaultRun.CreateAsync(lane, fault, random);
         await using var resources = new Resources(() => run.Hosts);
+        try
+        {
+            return await FollowAsync(run, resources, started);
+        }
+        catch (Exception)
+        {
+            foreach (var host in (string[])[Sign.Processors, Sign.Ingest])
+                Seeds.Say($"/health of {host} then: {(await HostView.LookAsync(run.HostOf(host))).Health?.GetRawText() ?? "no answer"}");
+            throw;
+        }
+    }
+
+    async Task<CourseReport> FollowAsync(FaultRun run, Resources resources, long started)
+    {
         // 1. A pipeline at work.
         await fault.PrepareAsync(run);
         await run.StartHostsAsync();
         run.Load.Begin();
         await run.PassedAtLeastAsync(PassedFirst);
         run.AtWork();
-        await Task.Delay(random.Next(700, 1500));
+        await Task.Delay(run.Random.Next(700, 1500));
         // 2. The fault, until it was seen everywhere and long enough.
         var signs = new SignWatch(run, fault.Signs);
         await StrikeAsync(run, signs);
