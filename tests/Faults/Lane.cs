@@ -93,6 +93,30 @@ public sealed class Lane : IAsyncDisposable
         return (broker, await (await Proxy).OpenAsync("kafka", $"127.0.0.1:{behind}", proxied));
     }
 
+    /// <summary>After a run that broke off: whatever it did to the servers is undone, so that the next fault meets them well.</summary>
+    internal async Task MendAsync()
+    {
+        if (_postgres.IsValueCreated)
+            await (await Postgres).StartAgainAsync();
+        if (_kafka.IsValueCreated)
+            await MendAsync((await Kafka).Wire, (await Kafka).Broker.MendAsync);
+        if (_cluster.IsValueCreated)
+            await (await Cluster).MendAsync();
+        if (_influx.IsValueCreated)
+            await MendAsync((await Influx).Wire, (await Influx).Server.MendAsync);
+        if (_rabbit.IsValueCreated)
+            await MendAsync((await Rabbit).Wire, (await Rabbit).Server.MendAsync);
+        if (_postgresWire.IsValueCreated)
+            await MendAsync(await PostgresWire, () => Task.CompletedTask);
+    }
+
+    static async Task MendAsync(Wire wire, Func<Task> server)
+    {
+        await server();
+        await wire.ClearAsync();
+        await wire.MendAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_kafka.IsValueCreated)

@@ -8,6 +8,8 @@ namespace Pipeline.Faults.Catalogue;
 /// <summary>PostgreSQL ends in one of three ways and is started again.</summary>
 sealed class PostgresStops(string name, int signal) : Fault(name, 18)
 {
+    public override TimeSpan Hold => TimeSpan.FromSeconds(5);
+
     public override IReadOnlyList<Sign> Signs => [.. Sign.Down(Sign.Processors, "postgres"), .. Sign.Down(Sign.Ingest, "postgres"), .. Sign.Fails("postgres")];
 
     public override Task InjectAsync(FaultRun run) => run.Postgres.StopAsync(signal);

@@ -39,6 +39,7 @@ sealed class FaultCourse(Lane lane, Fault fault, int seed)
         {
             foreach (var host in (string[])[Sign.Processors, Sign.Ingest])
                 Seeds.Say($"/health of {host} then: {(await HostView.LookAsync(run.HostOf(host))).Health?.GetRawText() ?? "no answer"}");
+            await lane.MendAsync();
             throw;
         }
     }

@@ -33,6 +33,8 @@ sealed class OwnInflux
 
     public Task KillAsync() => _server!.EndAsync(ServerProcess.SigKill, TimeSpan.FromSeconds(10));
 
+    public Task MendAsync() => _server is { HasExited: false } ? Task.CompletedTask : StartAgainAsync();
+
     public async Task StartAgainAsync()
     {
         _server = new ServerProcess(Path.Combine(_folder, "..", "influx.log"),

@@ -33,7 +33,7 @@ sealed class OwnKafka
     /// <summary>A stop in order: the broker hands its partitions over first.</summary>
     public async Task StopAsync(int broker)
     {
-        var pid = (await File.ReadAllTextAsync(Path.Combine(_folder, $"broker-{broker}", "pid"))).Trim();
+        var pid = (await File.ReadAllTextAsync(Pid(broker))).Trim();
         await ServerProcess.RunAsync(Patience, ["bash", "-c", "kill \"$0\"; while kill -0 \"$0\" 2>/dev/null; do sleep 0.1; done", pid]);
     }
 
@@ -43,12 +43,22 @@ sealed class OwnKafka
 
     public Task RestartAllAsync() => Task.WhenAll(Enumerable.Range(1, _brokers).Select(RestartAsync));
 
+    /// <summary>Starts every broker that is not there.</summary>
+    public async Task MendAsync()
+    {
+        for (var broker = 1; broker <= _brokers; broker++)
+            if (!File.Exists(Pid(broker)) || !Directory.Exists($"/proc/{(await File.ReadAllTextAsync(Pid(broker))).Trim()}"))
+                await RestartAsync(broker);
+    }
+
+    string Pid(int broker) => Path.Combine(_folder, $"broker-{broker}", "pid");
+
     Task RunAsync(string verb, int broker) => ServerProcess.RunAsync(Patience, ["bash", _script, verb, $"{broker}", "--dir", _folder]);
 
     public async Task EndAsync()
     {
         for (var broker = 1; broker <= _brokers; broker++)
-            if (File.Exists(Path.Combine(_folder, $"broker-{broker}", "pid")))
+            if (File.Exists(Pid(broker)))
                 await ServerProcess.RunAsync(Patience, ["bash", "-c", "bash \"$0\" kill \"$1\" --dir \"$2\" || true", _script, $"{broker}", _folder]);
     }
 }

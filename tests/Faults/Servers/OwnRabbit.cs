@@ -43,7 +43,14 @@ sealed class OwnRabbit
     /// <summary>SIGTERM stops the node in order, SIGKILL does not.</summary>
     public Task StopAsync(int signal) => _server!.EndAsync(signal, TimeSpan.FromSeconds(40));
 
-    public Task ControlAsync(params string[] arguments) => ServerProcess.RunAsync(TimeSpan.FromSeconds(40), [Path.Combine(Programs, "rabbitmqctl"), .. arguments], Environment);
+    /// <summary>A node as new: a restart takes away alarms as well.</summary>
+    public async Task MendAsync()
+    {
+        await StopAsync(ServerProcess.SigKill);
+        await StartAgainAsync();
+    }
+
+    public Task ControlAsync(params string[] arguments) => ServerProcess.RunAsync(TimeSpan.FromSeconds(120), [Path.Combine(Programs, "rabbitmqctl"), .. arguments], Environment);
 
     public async Task<IConnection> ConnectAsync() => await new ConnectionFactory { Uri = new Uri(Uri(Address)), AutomaticRecoveryEnabled = false }.CreateConnectionAsync();
 
