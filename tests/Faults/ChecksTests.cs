@@ -59,6 +59,14 @@ public sealed class ChecksTests
     }
 
     [Fact]
+    public void Every_fault_is_told_in_the_documentation()
+    {
+        var told = File.ReadAllText(Path.Combine(TestServers.Repository, "docs", "faults.md"));
+        Assert.DoesNotContain(Catalogue.Faults.All.Select(f => f.Name), name => !told.Contains($"| {name} |", StringComparison.Ordinal));
+        Assert.Distinct(Catalogue.Faults.All.Select(f => f.Name));
+    }
+
+    [Fact]
     public async Task A_write_under_an_old_epoch_and_a_jump_are_found()
     {
         if (TestServers.Toolbox is null)
