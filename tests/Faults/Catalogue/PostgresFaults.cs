@@ -157,7 +157,7 @@ sealed class TooManyConnections() : Fault("too many connections", 25)
 
     public override bool SaysWhenItStruck => true;
 
-    public override TimeSpan Hold => TimeSpan.FromSeconds(5);
+    public override TimeSpan Hold => TimeSpan.FromSeconds(10);
 
     public override IReadOnlyList<Sign> Signs => [.. Sign.Down(Sign.Processors, "postgres"), .. Sign.Fails("postgres")];
 
