@@ -61,9 +61,25 @@ sealed class TopicLogs(IAdminClient admin, TopicDescriber describer, Breaker bre
         }
         catch (Exception e) when (e is KafkaException or TimeoutException)
         {
-            throw new TopicUnavailableException($"{partition.Topic}[{partition.Partition.Value}]: {e.Message}", e);
+            // The client remembers each partition's leader, and asks one that is no longer it again and again, until something brings it newer metadata.
+            await Task.Run(RefreshLeaders);
+            throw new TopicUnavailableException($"{partition.Topic}[{partition.Partition.Value}]: {Reason(e)}", e);
         }
     }
+
+    void RefreshLeaders()
+    {
+        try
+        {
+            admin.GetMetadata(Timeout);
+        }
+        catch (KafkaException)
+        {
+            // The cluster does not answer; the next failure asks again.
+        }
+    }
+
+    static string Reason(Exception e) => e is ListOffsetsException { Result.ResultInfos: [var partition, ..] } ? partition.TopicPartitionOffsetError.Error.Reason : e.Message;
 
     async Task<long> AskOffsetAsync(TopicPartition partition, OffsetSpec spec)
     {
