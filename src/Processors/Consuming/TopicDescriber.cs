@@ -37,8 +37,22 @@ sealed class TopicDescriber(Func<IAdminClient> newClient, TimeProvider clock) : 
         catch (Exception e) when (e is ObjectDisposedException or TimeoutException)
         {
             _client = null;
-            _ = Task.Run(client.Dispose, CancellationToken.None);
+            if (IsAlive(client))
+                _ = Task.Run(client.Dispose, CancellationToken.None);
             throw new TopicUnavailableException($"the cluster's answer about {string.Join(", ", topics)} could not be read", e);
+        }
+    }
+
+    /// <summary>One that destroyed itself must not be disposed: what it had is freed already.</summary>
+    static bool IsAlive(IAdminClient client)
+    {
+        try
+        {
+            return client.Name.Length > 0;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
         }
     }
 
