@@ -116,6 +116,8 @@ test_run() {
 # us find and stop the processes that a test left.
 test_project() {
   local runner log=$STATE/log/$1.log
+  # Made here: tail may come to it before the runner does.
+  : >"$log"
   (cd "$(built "tests/$1")" && PIPELINE_DEV_PART="$STATE#tests" exec dotnet "Pipeline.$1.dll" -noLogo -noColor -reporter verbose \
     -xml "$STATE/results/$1/report.xml" "${options[@]}" 9>&-) >"$log" 2>&1 &
   runner=$!
