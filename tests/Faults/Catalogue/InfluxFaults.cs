@@ -52,7 +52,8 @@ sealed class InfluxSlow() : InfluxFault("InfluxDB slow", 28)
 
     public override TimeSpan Hold => TimeSpan.FromSeconds(8);
 
-    public override IReadOnlyList<Sign> Signs => [.. Sign.Down(Sign.Processors, "influxdb"), .. Sign.Fails("influxdb", Sign.EventsInflux)];
+    /// <summary>A first failure is waited out in a tenth of a second, and the next takes seconds to come: the count stays, the state does not.</summary>
+    public override IReadOnlyList<Sign> Signs => [.. Sign.Down(Sign.Processors, "influxdb"), Sign.Grows(Sign.Processors, "pipeline_process_failures_total", "kind=\"influxdb\""), Sign.Failures(Sign.EventsInflux)];
 
     public override Task InjectAsync(FaultRun run) => run.InfluxWire!.DelayAsync(10_000);
 
