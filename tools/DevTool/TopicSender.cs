@@ -21,6 +21,7 @@ static class TopicSender
         };
         var delivered = 0;
         var problem = default(Error);
+        using var reported = new CountdownEvent(events.Count);
         using var producer = new ProducerBuilder<byte[], byte[]>(configuration).Build();
         foreach (var line in events)
         {
@@ -31,9 +32,12 @@ static class TopicSender
                     problem = report.Error;
                 else
                     delivered++;
+                reported.Signal();
             });
         }
         producer.Flush(stop);
+        // Flush returns when the last report was taken from the queue, which is a moment before it was heard.
+        reported.Wait(TimeSpan.FromSeconds(5), stop);
         Console.WriteLine($"{delivered} events published to {topic}");
         return delivered == events.Count ? 0
             : throw new FailureException($"{events.Count - delivered} were not delivered: {problem?.Reason}");
