@@ -28,7 +28,7 @@ sealed class FailingPartition(FailingRoad road, TopicPartition partition, Failin
 {
     LogPlace? _log;
 
-    public long DeadLetters { get; private set; }
+    public PartitionCounts Counts { get; private set; }
 
     public async Task<long> AcquireAsync(CancellationToken stop)
     {
@@ -43,7 +43,8 @@ sealed class FailingPartition(FailingRoad road, TopicPartition partition, Failin
         var failed = await work.FirstAttemptsAsync(_log!, batch.Records, stop);
         // 2. RabbitMQ confirmed what failed. A crash after it hands it over again.
         await work.Ladder.FailAsync(failed, stop);
-        DeadLetters += failed.Count(f => f.Cause.Kind != FailureCause.Transient);
+        var retried = failed.Count(f => f.Cause.Kind == FailureCause.Transient);
+        Counts += new PartitionCounts(DeadLetters: failed.Count - retried, HandedOver: retried);
         // 3. Only now the offset moves.
         return batch.Next;
     }

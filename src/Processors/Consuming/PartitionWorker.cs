@@ -40,7 +40,7 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
     /// <summary>Failures since the partition was assigned; kept when it runs again, so that a short one is seen.</summary>
     public PartitionFailures Failures { get; private set; } = new(0, null, null);
 
-    public long DeadLetters => road.DeadLetters;
+    public PartitionCounts Counts => road.Counts;
 
     /// <summary>The broker's time of the oldest record that is queued or being processed, in unix ms; null when nothing waits.</summary>
     public long? OldestMs => _processingMs ?? Queue.OldestMs;

@@ -56,6 +56,18 @@ public interface IRoad
     IPartitionRoad Open(TopicPartition partition);
 }
 
+/// <summary>What is out of the ordinary about one partition, counted since it was assigned; shown in /health beside the metrics of the whole process.</summary>
+/// <param name="DeadLetters">Records that became dead letters.</param>
+/// <param name="Duplicates">Records whose event was stored already: a client's retry, a redelivery, a replayed stretch.</param>
+/// <param name="HandedOver">Failed records given to RabbitMQ, to be tried again.</param>
+/// <param name="HalvedWrites">Writes that the store refused as a whole and that were cut in two.</param>
+/// <param name="LostOffsets">Offsets that left the log before this road had read them.</param>
+public readonly record struct PartitionCounts(long DeadLetters = 0, long Duplicates = 0, long HandedOver = 0, long HalvedWrites = 0, long LostOffsets = 0)
+{
+    public static PartitionCounts operator +(PartitionCounts a, PartitionCounts b) =>
+        new(a.DeadLetters + b.DeadLetters, a.Duplicates + b.Duplicates, a.HandedOver + b.HandedOver, a.HalvedWrites + b.HalvedWrites, a.LostOffsets + b.LostOffsets);
+}
+
 /// <summary>
 /// One partition while it is assigned to this process. Calls come one at a time, never from the poll thread. Every method may wait for
 /// its store; the partition is paused meanwhile if its queue fills.
@@ -73,8 +85,8 @@ public interface IPartitionRoad : IAsyncDisposable
     /// </summary>
     Task<long> ProcessAsync(RecordBatch batch, CancellationToken stop);
 
-    /// <summary>How many records became dead letters since this partition was assigned.</summary>
-    long DeadLetters { get; }
+    /// <summary>What happened since this partition was assigned that an operator should see.</summary>
+    PartitionCounts Counts { get; }
 
     /// <summary>Tells the next owner that this one ends in order.</summary>
     Task ReleaseAsync(CancellationToken stop);

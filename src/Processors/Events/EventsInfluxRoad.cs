@@ -22,14 +22,15 @@ sealed class EventsInfluxRoad(KafkaOptions kafka, ITopicLogs logs, PointWriter p
         new InfluxPartition(this, points, partition, kafka.Events.First(t => t.Name == partition.Topic), settings);
 
     /// <summary>Where the group stopped, or the log's start where it never was. A place that is no longer in the log is named and counted: its points can come only from a replay.</summary>
-    internal async Task<(string TopicId, long Offset, long End)> PositionAsync(TopicPartition partition, CancellationToken stop)
+    internal async Task<InfluxPosition> PositionAsync(TopicPartition partition, CancellationToken stop)
     {
         var topicId = await logs.ReadIdAsync(partition.Topic);
         var extent = await logs.ReadExtentAsync(partition);
         var stored = await settings.Committed(partition, stop);
-        if (stored is { } offset && (offset < extent.Start || offset > extent.End))
-            points.PlaceLost(partition, offset, extent);
-        return (topicId, stored is { } known && known >= extent.Start && known <= extent.End ? known : extent.Start, extent.End);
+        if (stored is not { } offset)
+            return new InfluxPosition(topicId, extent.Start, extent.End, 0);
+        return offset >= extent.Start && offset <= extent.End ? new InfluxPosition(topicId, offset, extent.End, 0)
+            : new InfluxPosition(topicId, extent.Start, extent.End, points.PlaceLost(partition, offset, extent));
     }
 }
 
@@ -42,27 +43,27 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Breakers
     /// Stores the lines from first to last. InfluxDB refuses a batch for one bad line and may have kept the others, so a refused stretch is
     /// halved until the bad line is alone; sending the others twice changes nothing.
     /// </summary>
-    /// <returns>How many were refused for good.</returns>
-    public async Task<int> WriteAsync(LogPlace place, PointBatch points, int first, int last, CancellationToken stop)
+    /// <returns>How many were refused for good, and how often a stretch was halved.</returns>
+    public async Task<PartitionCounts> WriteAsync(LogPlace place, PointBatch points, int first, int last, CancellationToken stop)
     {
         if (first == last)
-            return 0;
+            return default;
         try
         {
             await breakers.Influx.RunAsync(s => influx.WriteAsync(points.Lines(first, last), s), stop);
             metrics.Points(Road, last - first);
-            return 0;
+            return default;
         }
         catch (InfluxRefusedException e)
         {
             if (last - first == 1)
             {
                 await WriteLetterAsync(place, points.Letter(first, e.Message), stop);
-                return 1;
+                return new PartitionCounts(DeadLetters: 1);
             }
             metrics.Halved(Road);
             var middle = first + ((last - first) / 2);
-            return await WriteAsync(place, points, first, middle, stop) + await WriteAsync(place, points, middle, last, stop);
+            return new PartitionCounts(HalvedWrites: 1) + await WriteAsync(place, points, first, middle, stop) + await WriteAsync(place, points, middle, last, stop);
         }
     }
 
@@ -74,12 +75,20 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Breakers
 
     public void Skipped(EventFault fault) => metrics.Skipped(Road, fault);
 
-    public void PlaceLost(TopicPartition partition, long offset, LogExtent extent)
+    /// <returns>How many offsets were lost; 0 where the log is another one, which nobody can count.</returns>
+    public long PlaceLost(TopicPartition partition, long offset, LogExtent extent)
     {
-        metrics.PlaceLost(Road, Math.Max(0, extent.Start - offset));
+        var lost = Math.Max(0, extent.Start - offset);
+        metrics.PlaceLost(Road, lost);
         log.PlaceLost(Road, partition.ToString(), offset, extent.Start, extent.End);
+        return lost;
     }
 }
+
+/// <param name="Offset">From where to consume.</param>
+/// <param name="End">The log's end when it was asked.</param>
+/// <param name="Lost">Offsets between the group's place and the log's start.</param>
+readonly record struct InfluxPosition(string TopicId, long Offset, long End, long Lost);
 
 /// <param name="Committed">Where the group stopped.</param>
 sealed record EventsInfluxSettings(Func<TopicPartition, CancellationToken, Task<long?>> Committed, KilledRecords Killed, RecordReading Reading, TimeProvider Clock)
@@ -100,11 +109,12 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
     readonly PointBatch _points = new();
     readonly List<DeadLetter> _letters = [];
 
-    public long DeadLetters { get; private set; }
+    public PartitionCounts Counts { get; private set; }
 
     public async Task<long> AcquireAsync(CancellationToken stop)
     {
-        var (topicId, offset, end) = await road.PositionAsync(partition, stop);
+        var (topicId, offset, end, lost) = await road.PositionAsync(partition, stop);
+        Counts += new PartitionCounts(LostOffsets: lost);
         _log = new LogPlace(road.Name, partition.Topic, topicId, partition.Partition.Value);
         _record = new EventRecord(topic, topicId, settings.Clock);
         if (settings.PostgresPatience > TimeSpan.Zero && (settings.Reading.IsSuspected(partition) || await settings.Killed.IsSuspectedAsync(_log, stop)))
@@ -116,10 +126,10 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
     public async Task<long> ProcessAsync(RecordBatch records, CancellationToken stop)
     {
         await settings.Reading.TogetherAsync(_log!.ToString(), () => Read(records), stop);
-        DeadLetters += await writer.WriteAsync(_log!, _points, 0, _points.Count, stop);
+        Counts += await writer.WriteAsync(_log!, _points, 0, _points.Count, stop);
         foreach (var letter in _letters)
             await writer.WriteLetterAsync(_log!, letter, stop);
-        DeadLetters += _letters.Count;
+        Counts += new PartitionCounts(DeadLetters: _letters.Count);
         return records.Next;
     }
 

@@ -31,7 +31,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
         long? _firstGap;
         bool _hasGaps;
 
-        public long DeadLetters { get; private set; }
+        public PartitionCounts Counts { get; private set; }
 
         public async Task<long> AcquireAsync(CancellationToken stop)
         {
@@ -109,7 +109,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
             try
             {
                 var outcome = await settings.Store.RunAsync(s => writer.WriteAsync(batch, s), stop);
-                DeadLetters += outcome.DeadLettered;
+                Counts += new PartitionCounts(DeadLetters: outcome.DeadLettered, Duplicates: outcome.Duplicates);
                 settings.Floods?.Count(batch);
                 settings.Metrics.Written(Roles.EventsPostgres, outcome, settings.Clock.GetUtcNow(), batch);
             }
@@ -117,6 +117,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
             {
                 if (batch.TrySplit(out var first, out var second))
                 {
+                    Counts += new PartitionCounts(HalvedWrites: 1);
                     await WriteAsync(first, stop);
                     await WriteAsync(second, stop);
                 }

@@ -46,9 +46,9 @@ static class HealthEndpoints
     static bool IsReady(DependencyWatch watch, SchemaAtStart schema, IHostApplicationLifetime lifetime) =>
         !lifetime.ApplicationStopping.IsCancellationRequested && schema.Ready.IsCompleted && watch.Dependencies.All(d => d.State is { Healthy: true });
 
-    sealed record PartitionHealth(string Topic, int Partition, PartitionState State, long NextOffset, int Queued, long DeadLetters, string? LastError, PartitionFailures Failures)
+    sealed record PartitionHealth(string Topic, int Partition, PartitionState State, long NextOffset, int Queued, PartitionCounts Counts, string? LastError, PartitionFailures Failures)
     {
         public static PartitionHealth Of(PartitionWorker worker) => new(worker.Partition.Topic, worker.Partition.Partition.Value, worker.State, worker.NextOffset,
-            worker.Queue.Count, worker.DeadLetters, worker.LastError, worker.Failures);
+            worker.Queue.Count, worker.Counts, worker.LastError, worker.Failures);
     }
 }

@@ -7,7 +7,7 @@ namespace Pipeline.Faults.Catalogue;
 /// <summary>Every record of the topic comes a second time, bytes and headers alike, while the load goes on.</summary>
 sealed class WholeTopicTwice() : Fault("duplicate delivery of the whole topic", 22)
 {
-    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Processors, "pipeline_process_offsets_total", "outcome=\"duplicate\"")];
+    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Processors, "pipeline_process_offsets_total", "outcome=\"duplicate\""), Sign.Counted(Sign.EventsPostgres, "duplicates")];
 
     public override TimeSpan Hold => TimeSpan.FromSeconds(3);
 
@@ -41,7 +41,7 @@ sealed class ClientRetries() : Fault("client retries after lost answers", 25)
 
     public override TimeSpan Hold => TimeSpan.FromSeconds(5);
 
-    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Processors, "pipeline_process_offsets_total", "outcome=\"duplicate\"")];
+    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Processors, "pipeline_process_offsets_total", "outcome=\"duplicate\""), Sign.Counted(Sign.EventsPostgres, "duplicates")];
 
     public override async Task InjectAsync(FaultRun run)
     {

@@ -96,7 +96,7 @@ sealed class InfluxTooLarge() : InfluxFault("InfluxDB answers 413", 22)
 
     public override TimeSpan Hold => TimeSpan.FromSeconds(4);
 
-    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Processors, "pipeline_write_halved_batches_total")];
+    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Processors, "pipeline_write_halved_batches_total"), Sign.Counted(Sign.EventsInflux, "halved_writes")];
 
     public override Task PrepareAsync(FaultRun run)
     {
@@ -136,7 +136,7 @@ sealed class InfluxPlaceLost() : InfluxFault("the log loses what InfluxDB has no
 
     public override bool SaysWhenItStruck => true;
 
-    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Processors, "pipeline_write_lost_offsets_total")];
+    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Processors, "pipeline_write_lost_offsets_total"), Sign.Counted(Sign.EventsInflux, "lost_offsets")];
 
     public override async Task InjectAsync(FaultRun run)
     {

@@ -146,7 +146,8 @@ sealed class EveryRecordFails() : RabbitFault("100 % transient failure of a proc
 
     public override TimeSpan Hold => TimeSpan.FromSeconds(6);
 
-    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Processors, "pipeline_publish_hand_overs_total", "outcome=\"retry\""), Sign.Grows(Sign.Processors, "pipeline_receive_dead_letters_total")];
+    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Processors, "pipeline_publish_hand_overs_total", "outcome=\"retry\""), Sign.Grows(Sign.Processors, "pipeline_receive_dead_letters_total"),
+        Sign.Counted("failing", "handed_over")];
 
     public override Task InjectAsync(FaultRun run) => Task.CompletedTask;
 }

@@ -54,6 +54,9 @@ sealed record HostView(bool Answers, JsonElement? Health, string Metrics)
     /// <summary>A number that each of a road's partitions has, over all of them.</summary>
     public long Sum(string road, string field) => Road(road).Sum(p => p.GetProperty(field).GetInt64());
 
+    /// <summary>One of a partition's counts, over all of a road's partitions.</summary>
+    public long Count(string road, string name) => Road(road).Sum(p => p.GetProperty("counts").GetProperty(name).GetInt64());
+
     public long Failures(string road) => Road(road).Sum(p => p.GetProperty("failures").GetProperty("count").GetInt64());
 
     /// <summary>How often receivers and the outbox were begun anew.</summary>

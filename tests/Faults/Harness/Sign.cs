@@ -43,8 +43,11 @@ sealed record Sign(string Host, string Text, Func<HostView, HostView, bool> Show
     public static Sign KafkaClientError => new(Ingest, "/health kafka_client.last_error",
         (before, now) => now.Field("kafka_client.last_error_at") is { } at && at != before.Field("kafka_client.last_error_at"));
 
-    public static Sign DeadLetters(string road) =>
-        new(Processors, $"/health roads.{road}[].dead_letters", (before, now) => now.Answers && now.Sum(road, "dead_letters") > before.Sum(road, "dead_letters"));
+    public static Sign DeadLetters(string road) => Counted(road, "dead_letters");
+
+    /// <summary>One of the counts that a partition keeps of what is out of the ordinary.</summary>
+    public static Sign Counted(string road, string name) =>
+        new(Processors, $"/health roads.{road}[].counts.{name}", (before, now) => now.Answers && now.Count(road, name) > before.Count(road, name));
 
     /// <summary>The process is gone: nobody answers at its address, which a scrape shows as <c>up = 0</c>.</summary>
     public static Sign Silent(string host) => new(host, "/health and /metrics do not answer (up = 0)", (_, now) => !now.Answers);

@@ -44,7 +44,7 @@ public sealed class PartitionWorkerTests
 
         public List<string> Calls { get; } = [];
 
-        public long DeadLetters => 0;
+        public PartitionCounts Counts => default;
 
         public Task<long> AcquireAsync(CancellationToken stop) => throw new PostgresException("permission denied for table activity", "ERROR", "ERROR", "42501");
 

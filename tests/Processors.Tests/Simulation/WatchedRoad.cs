@@ -74,7 +74,7 @@ sealed class WatchedRoad(IPartitionRoad road, World world) : IPartitionRoad
         }
     }
 
-    public long DeadLetters => road.DeadLetters;
+    public PartitionCounts Counts => road.Counts;
 
     public ValueTask DisposeAsync() => road.DisposeAsync();
 }
