@@ -31,6 +31,13 @@ public sealed class ProjectTests
         Assert.Empty(XDocument.Parse(SourceTree.Files(["src/Contracts"], ".csproj").Single().Text).Descendants("PackageReference"));
 
     [Fact]
+    public void The_oracle_shares_no_code_with_the_product()
+    {
+        var project = XDocument.Parse(SourceTree.Files(["tests/Oracle"], ".csproj").Single().Text);
+        Assert.DoesNotContain(project.Descendants(), e => e.Name.LocalName is "ProjectReference" or "PackageReference" or "Reference" or "Compile" or "Import");
+    }
+
+    [Fact]
     public void The_stores_know_no_broker() =>
         SourceTree.None(SourceTree.Files(["src/Sinks", "src/Contracts"], ".cs", ".csproj").Where(f => f.Text.Contains("Confluent.Kafka", StringComparison.Ordinal)
             || f.Text.Contains("RabbitMQ.Client", StringComparison.Ordinal)).Select(f => f.Path));
