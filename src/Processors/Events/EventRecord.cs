@@ -8,7 +8,11 @@ namespace Pipeline.Processors.Events;
 /// <summary>What a record says beyond its event: who sent it, when, and its id if the event names none.</summary>
 /// <param name="ReceivedAtUs">The header's time of receipt, else the record's own time.</param>
 /// <param name="LoggedAtUs">The broker's time of the record, or ours where the topic takes the producer's.</param>
-readonly record struct EventOrigin(string Tenant, string? Tool, Guid EventId, long ReceivedAtUs, long LoggedAtUs, long OccurredAtUs, bool Corrected, byte[]? Header);
+readonly record struct EventOrigin(string Tenant, string? Tool, Guid EventId, long ReceivedAtUs, long LoggedAtUs, long OccurredAtUs, bool Corrected, byte[]? Header)
+{
+    /// <summary>The sender's clock when it sent the batch.</summary>
+    public long? SentAtUs { get; init; }
+}
 
 /// <summary>Reads records of one partition, the same way for every road, so that all of them agree on ids, times and faults.</summary>
 sealed class EventRecord(TopicOptions topic, string topicId, TimeProvider clock)
@@ -29,13 +33,13 @@ sealed class EventRecord(TopicOptions topic, string topicId, TimeProvider clock)
         if (fault.Exists)
             return fault;
         var receivedUs = header?.ReceivedAtMs * 1000 ?? recordUs;
-        Origin = Origin with { Tenant = header?.Tenant ?? topic.Tenant, Tool = header?.Tool, ReceivedAtUs = receivedUs, Header = headerBytes };
+        Origin = Origin with { Tenant = header?.Tenant ?? topic.Tenant, Tool = header?.Tool, ReceivedAtUs = receivedUs, SentAtUs = header?.SentAtMs * 1000, Header = headerBytes };
         var value = record.Message.Value;
         ArmedRecords.Read(value);
         fault = EventParser.Parse(value, ref Parsed);
         if (fault.Exists)
             return fault;
-        if (!OccurredAt.TryResolve(Parsed.TimestampUs, header?.SentAtMs * 1000, receivedUs, out var occurredUs, out var corrected))
+        if (!OccurredAt.TryResolve(Parsed.TimestampUs, Origin.SentAtUs, receivedUs, out var occurredUs, out var corrected))
             return new EventFault(FaultReason.TimestampOutOfRange, "timestamp");
         Origin = Origin with { EventId = IdOf(record, header, value), OccurredAtUs = occurredUs, Corrected = corrected };
         return EventFault.None;

@@ -1,51 +1,124 @@
 using Pipeline.Contracts.Events;
+using Pipeline.Sinks.Metrics;
 
 namespace Pipeline.Sinks.Postgres.Events;
 
 /// <summary>
-/// Folds events into the rows of table <c>activity</c>: sums, counts, least and greatest only, so that the order of events and the way
+/// Folds events into the rows of table <c>activity</c>: sums, counts, histograms, least and greatest only, so that the order of events and the way
 /// they were cut into batches never matters.
 /// </summary>
 sealed class ActivityBuckets
 {
     public const long BucketUs = 15 * 60 * Rfc3339.MicrosecondsPerSecond;
-    const double DurationMsMax = 30 * 60 * 1000;
+    public const double DurationMsMax = 30 * 60 * 1000;
+    const double FpsMax = 1e6;
 
     internal readonly record struct Key(string Tenant, string UserId, string ProjectId, long BucketUs, EventType Type, string Tool, string AnnotationType);
 
     internal sealed class Sums
     {
         public long Events, Succeeded, Durations, DurationUs, DurationOutliers, FirstUs = long.MaxValue, LastUs = long.MinValue;
+        public long Saves, SavesSucceeded, Undos, TimedCompletions, CompletionUs;
+
+        /// <summary>What objects and tasks count for here. Another log may have counted what this one takes away, so that one log's figure can be negative.</summary>
+        public long Completed, Net, Sourced, FromModel, FromModelChanged, ObjectsSaved, ObjectsReworked, TasksSubmitted, TasksFirstPass, Items;
+
+        public Bins CompletionTimes, LoadTimes, FrameSwitchTimes, SaveTimes, Fps;
+
+        /// <summary>Whether events came, or anything is left of what objects and tasks added and took away.</summary>
+        public bool Exists => Events != 0 || (Completed | Net | Sourced | FromModel | FromModelChanged | ObjectsSaved | ObjectsReworked | TasksSubmitted | TasksFirstPass | Items) != 0;
     }
 
     readonly Dictionary<Key, Sums> _buckets = [];
 
     public int Count => _buckets.Count;
 
+    /// <summary>Whole µs, rounded half up; false for a duration that is none or out of range.</summary>
+    public static bool TryDuration(double ms, out long us)
+    {
+        us = ms is >= 0 and <= DurationMsMax ? (long)Math.Floor((ms * 1000) + 0.5) : 0;
+        return ms is >= 0 and <= DurationMsMax;
+    }
+
     public void Add(EventRow row)
     {
-        var key = new Key(row.Tenant, row.UserId, row.ProjectId, FloorTo(row.OccurredAtUs, BucketUs), row.Type, row.Tool ?? "", row.AnnotationType ?? "");
-        if (!_buckets.TryGetValue(key, out var sums))
-            _buckets.Add(key, sums = new Sums());
+        var sums = Of(new Key(row.Tenant, row.UserId, row.ProjectId, FloorTo(row.OccurredAtUs, BucketUs), row.Type, row.Tool ?? "", row.AnnotationType ?? ""));
         sums.Events++;
         sums.Succeeded += row.Success ? 1 : 0;
         sums.FirstUs = Math.Min(sums.FirstUs, row.OccurredAtUs);
         sums.LastUs = Math.Max(sums.LastUs, row.OccurredAtUs);
+        if (row.Action == EventAction.Save)
+        {
+            sums.Saves++;
+            sums.SavesSucceeded += row.Success ? 1 : 0;
+        }
+        sums.Undos += row.Action == EventAction.Undo ? 1 : 0;
+        if (row.Fps is >= 0 and <= FpsMax)
+            sums.Fps.Add((long)Math.Floor((row.Fps * 1_000_000) + 0.5));
+        AddWithoutObject(sums, row);
+        AddDuration(sums, row);
+    }
+
+    /// <summary>Completions and deletions that name no object count each.</summary>
+    static void AddWithoutObject(Sums sums, EventRow row)
+    {
+        if (row.Type != EventType.Annotation || row.ObjectId is not null || !row.Success)
+            return;
+        sums.Completed += row.Action is EventAction.Create or EventAction.Complete ? 1 : 0;
+        sums.Net += row.Action == EventAction.Create ? 1 : row.Action == EventAction.Delete ? -1 : 0;
+    }
+
+    static void AddDuration(Sums sums, EventRow row)
+    {
         if (double.IsNaN(row.DurationMs))
             return;
-        if (row.DurationMs is < 0 or > DurationMsMax)
+        if (!TryDuration(row.DurationMs, out var us))
         {
             sums.DurationOutliers++;
             return;
         }
         sums.Durations++;
-        sums.DurationUs += (long)Math.Floor(row.DurationMs * 1000 + 0.5);
+        sums.DurationUs += us;
+        switch (row.Type, row.Action)
+        {
+            case (EventType.Annotation, EventAction.Create or EventAction.Complete) when row.Success && us > 0:
+                sums.TimedCompletions++;
+                sums.CompletionUs += us;
+                sums.CompletionTimes.Add(us);
+                break;
+            case (EventType.ToolEfficiency, EventAction.Load):
+                sums.LoadTimes.Add(us);
+                break;
+            case (EventType.ToolEfficiency, EventAction.FrameSwitch):
+                sums.FrameSwitchTimes.Add(us);
+                break;
+            case (EventType.ToolEfficiency, EventAction.Save):
+                sums.SaveTimes.Add(us);
+                break;
+        }
     }
 
-    /// <summary>In the order of the table's key, which every writer keeps.</summary>
+    /// <summary>The bucket in which an object or a task is counted at this event.</summary>
+    public Sums Of(SubjectKey subject, FirstEvent at, EventType type)
+    {
+        var sums = Of(new Key(subject.Tenant, at.UserId, subject.ProjectId, FloorTo(at.OccurredAtUs, BucketUs), type, at.Tool, at.AnnotationType));
+        // The event itself is a row of the same user, project and bucket, so that these change nothing where rows are added up.
+        sums.FirstUs = Math.Min(sums.FirstUs, at.OccurredAtUs);
+        sums.LastUs = Math.Max(sums.LastUs, at.OccurredAtUs);
+        return sums;
+    }
+
+    Sums Of(Key key)
+    {
+        if (!_buckets.TryGetValue(key, out var sums))
+            _buckets.Add(key, sums = new Sums());
+        return sums;
+    }
+
+    /// <summary>Those in which something counts, in the order of the table's key, which every writer keeps.</summary>
     public List<KeyValuePair<Key, Sums>> InKeyOrder()
     {
-        var list = _buckets.ToList();
+        var list = _buckets.Where(b => b.Value.Exists).ToList();
         list.Sort((a, b) => Compare(a.Key, b.Key));
         return list;
     }
@@ -62,5 +135,34 @@ sealed class ActivityBuckets
             : string.CompareOrdinal(a.AnnotationType, b.AnnotationType);
     }
 
-    static long FloorTo(long value, long step) => value - (((value % step) + step) % step);
+    public static long FloorTo(long value, long step) => value - (((value % step) + step) % step);
+}
+
+/// <summary>The bins of one histogram's values in a batch, as <see cref="LogLinearHistogram"/> stores them.</summary>
+struct Bins
+{
+    List<ushort>? _bins;
+
+    public void Add(long value) => (_bins ??= []).Add((ushort)LogLinearHistogram.BinOf(value));
+
+    /// <returns>Null over nothing.</returns>
+    public readonly byte[]? Entries()
+    {
+        if (_bins is null)
+            return null;
+        _bins.Sort();
+        var entries = new List<(ushort Bin, uint Count)>();
+        foreach (var bin in _bins)
+            if (entries.Count > 0 && entries[^1].Bin == bin)
+                entries[^1] = (bin, entries[^1].Count + 1);
+            else
+                entries.Add((bin, 1));
+        var bytes = new byte[entries.Count * LogLinearHistogram.EntryBytes];
+        for (var i = 0; i < entries.Count; i++)
+        {
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(i * LogLinearHistogram.EntryBytes), entries[i].Bin);
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan((i * LogLinearHistogram.EntryBytes) + 2), entries[i].Count);
+        }
+        return bytes;
+    }
 }

@@ -74,6 +74,22 @@ sealed class CopyBuffer
 
     public void Uuid(Guid value) => value.TryWriteBytes(Value(16), bigEndian: true, out _);
 
+    /// <summary>A bit(360): its length in bits, then the bits.</summary>
+    public void Bits(in Metrics.SlotBits value)
+    {
+        BinaryPrimitives.WriteInt32BigEndian(Take(4), 4 + Metrics.SlotBits.Bytes);
+        BinaryPrimitives.WriteInt32BigEndian(Take(4), Metrics.SlotBits.SlotsPerHour);
+        value.Write(Take(Metrics.SlotBits.Bytes));
+    }
+
+    public void TimeOrNull(long? unixUs)
+    {
+        if (unixUs is { } us)
+            Time(us);
+        else
+            Null();
+    }
+
     public void Bytea(byte[]? value)
     {
         if (value is null)

@@ -26,6 +26,25 @@ public sealed class EventRow
 
     public bool Success { get; init; }
 
+    public EventAction Action { get; init; }
+
+    /// <summary><c>data.objectId</c> of an annotation event.</summary>
+    public string? ObjectId { get; init; }
+
+    public ObjectSource Source { get; init; }
+
+    /// <summary><c>data.taskId</c> of a task_status event.</summary>
+    public string? TaskId { get; init; }
+
+    /// <summary>Of a performance event; NaN where there is none.</summary>
+    public double Fps { get; init; } = double.NaN;
+
+    /// <summary>When the sender said it sent the batch, by its own clock.</summary>
+    public long? SentAtUs { get; init; }
+
+    /// <summary>Whether <see cref="OccurredAtUs"/> is not the event's own timestamp, because the sender's clock was off.</summary>
+    public bool Corrected { get; init; }
+
     /// <summary>The <c>ingest</c> header as it came, null where there was none.</summary>
     public byte[]? Header { get; init; }
 

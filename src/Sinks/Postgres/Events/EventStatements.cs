@@ -11,17 +11,12 @@ static class EventStatements
     /// cost of a random page loses to reading the whole table. The temporary table lives as long as the session and is emptied
     /// by each commit.
     /// </summary>
-    public const string SetUpSession = """
+    public const string SetUpSession = $"""
         SET idle_in_transaction_session_timeout = '5s'; SET client_min_messages = warning; SET random_page_cost = 1.1;
         CREATE TEMPORARY TABLE batch_ids (
             event_id uuid NOT NULL, "offset" bigint NOT NULL, logged_at timestamptz NOT NULL, log_id int NOT NULL, tenant text COLLATE "C" NOT NULL, digest bytea NOT NULL
         ) ON COMMIT DELETE ROWS;
-        CREATE TEMPORARY TABLE batch_activity (
-            bucket timestamptz NOT NULL, first_at timestamptz NOT NULL, last_at timestamptz NOT NULL, events bigint NOT NULL, succeeded bigint NOT NULL,
-            durations bigint NOT NULL, duration_us bigint NOT NULL, duration_outliers bigint NOT NULL, log_id int NOT NULL, event_type smallint NOT NULL,
-            tenant text COLLATE "C" NOT NULL, user_id text COLLATE "C" NOT NULL, project_id text COLLATE "C" NOT NULL, tool text COLLATE "C" NOT NULL,
-            annotation_type text COLLATE "C" NOT NULL
-        ) ON COMMIT DELETE ROWS
+        {ActivityStatement.MakeTable}; {SlotStatement.MakeTable}; {ObjectTable.MakeTable}; {TaskTable.MakeTable}
         """;
 
     const string CopyRows = """
@@ -70,15 +65,17 @@ static class EventStatements
         await commands.ExecuteNonQueryAsync(stop);
     }
 
-    /// <summary>What is left of the batch: aggregates, letters and outcomes.</summary>
-    public static async Task UpsertAsync(NpgsqlConnection session, Fence fence, EventBatch batch, ResolvedEvents resolved, CancellationToken stop)
+    /// <summary>What is left of the batch: the temporary tables into their tables, letters and outcomes.</summary>
+    public static async Task UpsertAsync(NpgsqlConnection session, Fence fence, EventBatch batch, ResolvedEvents resolved, IEnumerable<NpgsqlBatchCommand> merges, CancellationToken stop)
     {
         await using var commands = new NpgsqlBatch(session);
-        if (resolved.New.Count > 0)
-            commands.BatchCommands.Add(new NpgsqlBatchCommand(ActivityStatement.Upsert));
+        foreach (var merge in merges)
+            commands.BatchCommands.Add(merge);
         var letters = batch.DeadLetters.Concat(resolved.Conflicting.Select(r => r.ToDeadLetter(new EventFault(FaultReason.ConflictingDuplicate, "event_id")))).ToList();
         foreach (var command in DeadLetterStatement.Insert(fence.Log, letters))
             commands.BatchCommands.Add(command);
+        if (QualityStatement.Upsert(fence, resolved, letters) is { } quality)
+            commands.BatchCommands.Add(quality);
         commands.BatchCommands.Add(OutcomeStatement.Upsert(fence.Log, batch, resolved, letters));
         await commands.ExecuteNonQueryAsync(stop);
     }

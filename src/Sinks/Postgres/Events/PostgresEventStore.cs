@@ -29,6 +29,7 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
         readonly HashSet<long> _weeks = [];
         readonly CopyBuffer _buffer = new();
         readonly EventLedger _ledger = new();
+        readonly MemberStatement _members = new();
 
         public bool IsOpen => connection.State == System.Data.ConnectionState.Open;
 
@@ -54,34 +55,58 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
             }
         }
 
-        public async Task<IEventTransaction> BeginAsync(CancellationToken stop) =>
-            new Transaction(await connection.BeginTransactionAsync(stop), _buffer, _ledger, armed);
+        public async Task<IEventTransaction> BeginAsync(CancellationToken stop)
+        {
+            _members.Begin();
+            return new Transaction(await connection.BeginTransactionAsync(stop), new Tools(_buffer, _ledger, _members), armed);
+        }
 
         public ValueTask DisposeAsync() => connection.DisposeAsync();
     }
 
-    sealed class Transaction(NpgsqlTransaction transaction, CopyBuffer buffer, EventLedger ledger, Action<ArmedPoint>? armed) : IEventTransaction
+    /// <summary>What a session keeps from one transaction to the next.</summary>
+    sealed record Tools(CopyBuffer Buffer, EventLedger Ledger, MemberStatement Members);
+
+    sealed class Transaction(NpgsqlTransaction transaction, Tools tools, Action<ArmedPoint>? armed) : IEventTransaction
     {
         readonly NpgsqlConnection _connection = transaction.Connection!;
+
+        /// <summary>Statements that bring temporary tables into their tables.</summary>
+        readonly List<NpgsqlBatchCommand> _merges = [];
 
         public Task AdvanceAsync(Fence fence, long next, CancellationToken stop) => EventStatements.AdvanceAsync(_connection, fence, next, stop);
 
         public async Task EnterIdsAsync(Fence fence, Duplicates ids, CancellationToken stop)
         {
-            await ledger.EnterAsync(transaction, buffer, fence, ids, stop);
+            await tools.Ledger.EnterAsync(transaction, tools.Buffer, fence, ids, stop);
             armed?.Invoke(ArmedPoint.AfterLedger);
         }
 
         public async Task AddRowsAsync(Fence fence, List<EventRow> rows, CancellationToken stop)
         {
-            await EventStatements.CopyRowsAsync(_connection, buffer, fence, rows, armed is null ? null : () => armed(ArmedPoint.InsideCopy), stop);
+            await EventStatements.CopyRowsAsync(_connection, tools.Buffer, fence, rows, armed is null ? null : () => armed(ArmedPoint.InsideCopy), stop);
             armed?.Invoke(ArmedPoint.AfterCopy);
         }
 
-        public Task AddActivityAsync(Fence fence, List<EventRow> rows, CancellationToken stop) => ActivityStatement.CopyAsync(_connection, buffer, fence, rows, stop);
+        /// <summary>States of objects and tasks first, because what they count for is part of the activity.</summary>
+        public async Task AddActivityAsync(Fence fence, List<EventRow> rows, CancellationToken stop)
+        {
+            if (rows.Count == 0)
+                return;
+            var buckets = new ActivityBuckets();
+            foreach (var row in rows)
+                buckets.Add(row);
+            _merges.AddRange((await SubjectStatements.ApplyAsync(_connection, tools.Buffer, rows, buckets, stop)).Select(sql => new NpgsqlBatchCommand(sql)));
+            if (await ActivityStatement.CopyAsync(_connection, tools.Buffer, fence, buckets, stop))
+                _merges.Add(new NpgsqlBatchCommand(ActivityStatement.Upsert));
+            await SlotStatement.CopyAsync(_connection, tools.Buffer, fence, rows, stop);
+            _merges.Add(new NpgsqlBatchCommand(SlotStatement.Upsert));
+            if (tools.Members.Insert(rows) is { } members)
+                _merges.Add(members);
+        }
 
         public Task AddOutcomesAsync(Fence fence, EventBatch batch, ResolvedEvents resolved, CancellationToken stop) =>
-            EventStatements.UpsertAsync(_connection, fence, batch, resolved, stop);
+            EventStatements.UpsertAsync(_connection, fence, batch, resolved, _merges, stop);
 
         public async Task CommitAsync(CancellationToken stop)
         {
@@ -94,6 +119,7 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
             {
                 throw new FencedException("the connection was lost during COMMIT; whether it was committed is read from the offsets row", e);
             }
+            tools.Members.Committed();
             armed?.Invoke(ArmedPoint.AfterCommit);
         }
 
