@@ -35,7 +35,7 @@ static class IngestHost
         services.AddSingleton<IngestMetrics>();
         services.AddSingleton<Readiness>();
         services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-ingest")));
-        services.AddSingleton<StatsReader>();
+        services.AddSingleton<MetricsReader>();
         services.AddSingleton<DeadLetterReader>();
         services.AddSingleton<FloodReader>();
         services.AddSingleton<FloodWatch>();

@@ -1,0 +1,75 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Pipeline.Sinks.Postgres;
+
+/// <summary>
+/// The statements of a <see cref="MetricsQuery"/>. A user's rows lie together in the tables; a project's are found member by member, so that the tables need no second
+/// index. OFFSET 0 keeps the planner from turning that into a scan of all rows.
+/// </summary>
+static class MetricsSql
+{
+    const string Sums = """
+        sum(events)::bigint, coalesce(sum(events) FILTER (WHERE event_type = 1), 0)::bigint,
+        coalesce(sum(succeeded) FILTER (WHERE event_type = 1), 0)::bigint, coalesce(sum(durations) FILTER (WHERE event_type = 1), 0)::bigint,
+        coalesce(sum(duration_us) FILTER (WHERE event_type = 1), 0)::bigint, sum(duration_outliers)::bigint, coalesce(sum(events) FILTER (WHERE event_type = 6), 0)::bigint,
+        sum(saves), sum(saves_succeeded), sum(undos), sum(timed_completions), sum(completion_us)::bigint, sum(completed), sum(net), sum(sourced), sum(from_model), sum(from_model_changed),
+        sum(objects_saved), sum(objects_reworked), sum(tasks_submitted), sum(tasks_first_pass), sum(items),
+        string_agg(completion_times, ''), string_agg(load_times, ''), string_agg(frame_switch_times, ''), string_agg(save_times, ''), string_agg(fps, ''),
+        max(last_at) FILTER (WHERE event_type = 1)
+        """;
+
+    /// <summary>Part, bucket, and the columns of <see cref="Sums"/>.</summary>
+    public static NpgsqlBatchCommand Work(MetricsQuery query)
+    {
+        var part = query.Split switch { MetricsSplit.User => "user_id", MetricsSplit.Project => "project_id", _ => "''" };
+        var command = new NpgsqlBatchCommand();
+        var from = From(command, "activity", "bucket", query, query.Edges[0], query.Edges[^1],
+            And(command, "tool", query.Tool) + And(command, "annotation_type", query.AnnotationType));
+        command.CommandText = $"SELECT {part}, width_bucket(bucket, {Add(command, query.Edges.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.TimestampTz)}) - 1, {Sums} FROM {from} GROUP BY 1, 2";
+        return command;
+    }
+
+    /// <summary>User, project, hour, slots of work, slots of all events; by user, then hour. Reaches as far beyond the window as a gap may.</summary>
+    public static NpgsqlBatchCommand Slots(MetricsQuery query)
+    {
+        var reach = TimeSpan.FromSeconds(Math.Max(MetricsQuery.SessionGapSeconds, query.GapSeconds) + 3600);
+        var command = new NpgsqlBatchCommand();
+        var from = From(command, "slots", "hour", query, query.Edges[0] - reach, query.Edges[^1] + reach, "");
+        command.CommandText = $"SELECT user_id, hour, active, present FROM {from} ORDER BY user_id, hour";
+        return command;
+    }
+
+    /// <summary>Whether anything of the user or the project was ever stored.</summary>
+    public static NpgsqlBatchCommand Known(MetricsQuery query)
+    {
+        var command = new NpgsqlBatchCommand();
+        var tenant = Add(command, query.Tenant, NpgsqlDbType.Text);
+        command.CommandText = query.UserId is null
+            ? $"SELECT EXISTS (SELECT FROM pipeline.members WHERE tenant = {tenant} AND project_id = {Add(command, query.ProjectId!, NpgsqlDbType.Text)})"
+            : $"SELECT EXISTS (SELECT FROM pipeline.activity WHERE tenant = {tenant} AND user_id = {Add(command, query.UserId, NpgsqlDbType.Text)})";
+        return command;
+    }
+
+    static string From(NpgsqlBatchCommand command, string table, string time, MetricsQuery query, DateTime from, DateTime to, string more)
+    {
+        var window = $"{time} >= {Add(command, from, NpgsqlDbType.TimestampTz)} AND {time} < {Add(command, to, NpgsqlDbType.TimestampTz)}{more}";
+        var tenant = Add(command, query.Tenant, NpgsqlDbType.Text);
+        if (query.UserId is not null)
+            return $"pipeline.{table} WHERE tenant = {tenant} AND user_id = {Add(command, query.UserId, NpgsqlDbType.Text)}{And(command, "project_id", query.ProjectId)} AND {window}";
+        var project = Add(command, query.ProjectId ?? throw new ArgumentException("a user or a project", nameof(query)), NpgsqlDbType.Text);
+        return $"""
+            (SELECT r.* FROM pipeline.members m CROSS JOIN LATERAL (SELECT * FROM pipeline.{table} a
+                WHERE a.tenant = m.tenant AND a.user_id = m.user_id AND a.project_id = m.project_id AND {window} OFFSET 0) AS r WHERE m.tenant = {tenant} AND m.project_id = {project}) AS rows
+            """;
+    }
+
+    static string And(NpgsqlBatchCommand command, string column, string? value) => value is null ? "" : $" AND {column} = {Add(command, value, NpgsqlDbType.Text)}";
+
+    /// <returns>The parameter's name. Values never become part of a statement's text.</returns>
+    static string Add(NpgsqlBatchCommand command, object value, NpgsqlDbType type)
+    {
+        command.Parameters.Add(new NpgsqlParameter { Value = value, NpgsqlDbType = type });
+        return $"${command.Parameters.Count}";
+    }
+}
