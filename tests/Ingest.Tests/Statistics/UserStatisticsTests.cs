@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Pipeline.Ingest.Statistics;
 using Pipeline.Ingest.Tests.Host;
 using Pipeline.Pipeline.Tests.Harness;
 
@@ -12,8 +14,10 @@ public sealed class UserStatisticsTests
     {
         var host = await SharedHost.GetAsync();
         await StoreAsync(host, "somebody");
-        Assert.Equal("""{"user_id":"nobody","known":false,"total_annotations":0,"total_time":0,"avg_annotation_time":0,"projects_count":0,"projects":[]}""",
-            (await host.GetAsync("/api/v1/events/stats/nobody")).Text);
+        var answer = (await host.GetAsync("/api/v1/events/stats/nobody")).Json;
+        Assert.Equal(("nobody", false, 0, 0), (answer.GetProperty("user_id").GetString(), answer.GetProperty("known").GetBoolean(), answer.GetProperty("projects_count").GetInt32(), answer.GetProperty("projects").GetArrayLength()));
+        foreach (var metric in MetricDefinitions.InForce.Metrics)
+            Assert.Equal((metric.Name, metric.OverNothing), (metric.Name, answer.GetProperty(metric.Name) is { ValueKind: JsonValueKind.Number } number ? number.GetDouble() : null));
     }
 
     [Fact]
@@ -21,11 +25,13 @@ public sealed class UserStatisticsTests
     {
         var host = await SharedHost.GetAsync();
         await StoreAsync(host, "figures");
+        var figures = (await host.GetAsync("/api/v1/events/stats/figures")).Json;
+        Assert.Equal((5, 1500.5, 500.1666666666667, 2), (figures.GetProperty("total_annotations").GetInt32(), figures.GetProperty("total_time").GetDouble(),
+            figures.GetProperty("avg_annotation_time").GetDouble(), figures.GetProperty("projects_count").GetInt32()));
         Assert.Equal(
-            """{"user_id":"figures","known":true,"total_annotations":5,"total_time":1500.5,"avg_annotation_time":500.1666666666667,"projects_count":2,"projects":["""
-            + """{"project_id":"p","total_annotations":3,"total_time":1500.5,"avg_annotation_time":500.1666666666667,"last_activity":"2024-01-01T00:10:00Z"},"""
-            + """{"project_id":"q","total_annotations":2,"total_time":0,"avg_annotation_time":0,"last_activity":"2024-01-01T00:29:00Z"}]}""",
-            (await host.GetAsync("/api/v1/events/stats/figures")).Text);
+            """[{"project_id":"p","total_annotations":3,"total_time":1500.5,"avg_annotation_time":500.1666666666667,"last_activity":"2024-01-01T00:10:00Z"},"""
+            + """{"project_id":"q","total_annotations":2,"total_time":0,"avg_annotation_time":0,"last_activity":"2024-01-01T00:29:00Z"}]""",
+            figures.GetProperty("projects").GetRawText());
         Assert.Equal(["q"], await ProjectsAsync(host, "figures?project_id=q"));
         Assert.Equal(["p"], await ProjectsAsync(host, "figures?to=2024-01-01T00:15:00Z"));
         Assert.Equal(["q"], await ProjectsAsync(host, "figures?from=2024-01-01T00:15:00Z&to=2024-01-01T00:30:00Z"));

@@ -1,0 +1,96 @@
+using System.Text.Json;
+using Pipeline.Contracts;
+using Pipeline.Oracle;
+using Pipeline.Sinks.Postgres;
+
+namespace Pipeline.Processors.Tests.Metrics;
+
+/// <summary>The product against the oracle, which shares no code with it.</summary>
+public sealed class AgreementTests
+{
+    const int Partitions = 3, Traces = 4;
+
+    static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    static int Seed => int.TryParse(Environment.GetEnvironmentVariable("PIPELINE_TEST_SEED"), out var seed) ? seed : 20261121;
+
+    public static TheoryData<int> Seeds => [.. Enumerable.Range(Seed, Traces)];
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public async Task Any_order_split_and_repetition_of_a_trace_gives_the_figures_of_the_definitions(int seed)
+    {
+        var random = new Random(seed);
+        var trace = Oracle.Traces.Of(seed);
+        var oracle = MetricsOracle.Of(trace);
+        await using var store = await MetricsStore.CreateAsync();
+        // Shuffled once more, some a second time, over partitions and batches of chance.
+        var sent = trace.Concat(trace.Where(_ => random.Next(8) == 0)).ToArray();
+        random.Shuffle(sent);
+        await store.WriteAsync(sent, _ => random.Next(Partitions), () => random.Next(1, 60));
+        await AssertAgreesAsync(store.Reader, oracle, random);
+    }
+
+    [Fact]
+    public async Task Partitions_that_write_the_same_objects_at_the_same_time_agree_with_the_definitions()
+    {
+        var random = new Random(Seed);
+        var trace = Oracle.Traces.Of(Seed, 900);
+        await using var store = await MetricsStore.CreateAsync();
+        var parts = trace.GroupBy(_ => random.Next(Partitions)).Select(p => (p.Key, Events: p.ToList(), Random: new Random(random.Next()))).ToList();
+        var writers = await Task.WhenAll(parts.Select(p => store.OwnerAsync(p.Key)));
+        await Task.WhenAll(parts.Select((p, i) => MetricsStore.WriteAsync(writers[i], p.Key, p.Events, () => p.Random.Next(1, 25))));
+        await AssertAgreesAsync(store.Reader, MetricsOracle.Of(trace), random);
+    }
+
+    static async Task AssertAgreesAsync(MetricsReader reader, MetricsOracle oracle, Random random)
+    {
+        var times = oracle.Users.SelectMany(u => oracle.ProjectsOf(u)).Select(p => p.LastActivity).Order().ToList();
+        var middle = Quarter(times[times.Count / 2]);
+        Window[] windows = [Window.Open, new(middle.AddHours(-2), middle.AddHours(3)), new(null, middle)];
+        foreach (var window in windows)
+        {
+            foreach (var project in oracle.Projects)
+                await CompareAsync(reader, oracle, new Question { Projects = [project], Window = window });
+            foreach (var user in oracle.Users)
+            {
+                await CompareAsync(reader, oracle, new Question { User = user, Window = window, GapS = random.Next(30, 601) });
+                await CompareAsync(reader, oracle, new Question { User = user, Projects = [oracle.Projects[random.Next(oracle.Projects.Count)]], Window = window });
+            }
+            foreach (var tool in oracle.Tools)
+                await CompareAsync(reader, oracle, new Question { Projects = [oracle.Projects[0]], Tool = tool, Window = window });
+            foreach (var type in oracle.AnnotationTypes)
+                await CompareAsync(reader, oracle, new Question { User = oracle.Users[0], AnnotationType = type, Tool = random.Next(2) == 0 ? oracle.Tools[0] : null, Window = window });
+        }
+        Assert.False((await reader.ReadAsync(new MetricsQuery(Topics.DefaultTenant, "nobody", null), TestContext.Current.CancellationToken)).Known);
+    }
+
+    static async Task CompareAsync(MetricsReader reader, MetricsOracle oracle, Question question)
+    {
+        var query = new MetricsQuery(Topics.DefaultTenant, question.User, question.Projects?.Single())
+        {
+            Edges = [question.Window.From?.UtcDateTime ?? MetricsQuery.Beginning, question.Window.To?.UtcDateTime ?? MetricsQuery.End],
+            GapSeconds = question.GapS,
+            Tool = question.Tool,
+            AnnotationType = question.AnnotationType,
+        };
+        var answer = await reader.ReadAsync(query, TestContext.Current.CancellationToken);
+        Assert.True(answer.Known);
+        var differences = oracle.Ask(question).DifferencesTo(JsonSerializer.SerializeToElement(answer.Figures(), Json)).ToList();
+        Assert.True(differences.Count == 0, $"{question}\n{string.Join('\n', differences)}");
+        if (question.User is null && question.Projects is not null && query.HasTime)
+            await CompareUsersAsync(reader, oracle, question, query);
+    }
+
+    /// <summary>The users' figures are those whose sum the project's is.</summary>
+    static async Task CompareUsersAsync(MetricsReader reader, MetricsOracle oracle, Question question, MetricsQuery query)
+    {
+        var answer = await reader.ReadAsync(query with { Split = MetricsSplit.User }, TestContext.Current.CancellationToken);
+        var users = oracle.UsersOf(question.Projects!.Single(), question);
+        Assert.Equal(users.Select(u => u.User).Order(StringComparer.Ordinal), answer.Parts.Order(StringComparer.Ordinal));
+        foreach (var (user, figures) in users)
+            Assert.Empty(figures.DifferencesTo(JsonSerializer.SerializeToElement(answer.Figures(user), Json)));
+    }
+
+    static DateTimeOffset Quarter(DateTimeOffset time) => new(time.UtcTicks - (time.UtcTicks % TimeSpan.FromMinutes(15).Ticks), TimeSpan.Zero);
+}
