@@ -43,6 +43,18 @@ public sealed partial class OracleCountTests
     }
 
     [Fact]
+    public void Only_what_succeeded_is_a_first_create_delete_or_save()
+    {
+        var oracle = MetricsOracle.Of([
+            Raw.Annotation(Noon, "create", "o", "u", success: "false"), Raw.Annotation(Later, "create", "o", "v"),
+            Raw.Annotation(Noon, "save", "o", "u", success: "false"), Raw.Annotation("2024-05-06T12:00:01Z", "update", "o", "u"), Raw.Annotation("2024-05-06T12:00:02Z", "save", "o", "v"),
+            Raw.Annotation(Noon, "delete", "x", "u", success: "false"), Raw.Annotation(Later, "delete", "y", "u"),
+        ]);
+        Assert.Equal((0, -1, null), (oracle.User("u").AnnotationsCompleted, oracle.User("u").NetAnnotations, oracle.User("u").ReworkRate));
+        Assert.Equal((1, 1, 0m), (oracle.User("v").AnnotationsCompleted, oracle.User("v").NetAnnotations, oracle.User("v").ReworkRate));
+    }
+
+    [Fact]
     public void A_task_passes_at_first_with_one_submit_and_no_modify_after_it()
     {
         Assert.Equal(1, FirstPass("modify", "submit"));

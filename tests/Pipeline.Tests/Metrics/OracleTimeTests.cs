@@ -82,6 +82,8 @@ public sealed class OracleTimeTests
     [InlineData("Africa/Cairo", "2024-04-26T12:00:00Z", "2024-04-25T22:00:00Z", 23)]
     // Havana's went from 01:00 back to 00:00: that day has two midnights and begins at the first.
     [InlineData("America/Havana", "2024-11-03T12:00:00Z", "2024-11-03T04:00:00Z", 25)]
+    // St. John's went at 00:01 back to 23:01: that day began, ended and began again.
+    [InlineData("America/St_Johns", "2010-11-07T12:00:00Z", "2010-11-07T02:30:00Z", 25)]
     public void A_day_is_as_long_as_its_zone_makes_it(string zone, string at, string start, double hours)
     {
         var noon = DateTimeOffset.Parse(at, CultureInfo.InvariantCulture);
