@@ -11,6 +11,8 @@ feed_folder() { echo "${PIPELINE_FEED:-${XDG_CACHE_HOME:-$HOME/.cache}/pipeline/
 
 packages_ensure() {
   need_dotnet
+  # .NET takes time zones from the system; without them statistics know UTC alone.
+  [ -e /usr/share/zoneinfo/Asia/Kathmandu ] || ! is_root || need_package tzdata -- "time zones are missing (statistics by time zone)"
   # NuGet writes .nupkg.metadata last: a folder without it is half unpacked.
   [ ! -f "${NUGET_PACKAGES:-$HOME/.nuget/packages}/librdkafka.redist/$RDKAFKA_VERSION/.nupkg.metadata" ] || return 0
   [ ! -f "$(feed_folder)/librdkafka.redist.$RDKAFKA_VERSION.nupkg" ] || return 0
