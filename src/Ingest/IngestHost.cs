@@ -9,6 +9,7 @@ using Pipeline.Ingest.Events;
 using Pipeline.Ingest.Health;
 using Pipeline.Sinks.Health;
 using Pipeline.Sinks.Hosting;
+using Pipeline.Sinks.Influx;
 using Pipeline.Sinks.Postgres;
 using Pipeline.Sinks.Prometheus;
 
@@ -17,7 +18,7 @@ namespace Pipeline.Ingest;
 /// <summary>What the host is made of.</summary>
 static class IngestHost
 {
-    public static readonly string[] Sections = [KafkaOptions.Section, IngestOptions.Section, PostgresOptions.Section];
+    public static readonly string[] Sections = [KafkaOptions.Section, IngestOptions.Section, PostgresOptions.Section, InfluxOptions.Section];
 
     public static string Version => typeof(IngestHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
@@ -42,9 +43,19 @@ static class IngestHost
         services.AddHostedService(p => p.GetRequiredService<FloodWatch>());
         services.AddHostedService<SchemaAtStart>();
         services.AddHostedService<FlushAtStop>();
+        // Accepting events needs no InfluxDB: where none is configured, there is nothing to validate, to ask or to watch.
+        if (builder.Configuration.GetSection(InfluxOptions.Section).Exists())
+            AddInflux(services);
         AddHealth(services);
         AddMetrics(services);
         AddWeb(builder);
+    }
+
+    static void AddInflux(IServiceCollection services)
+    {
+        services.AddArea<InfluxOptions>(InfluxOptions.Section);
+        services.AddSingleton(p => new PerformanceReader(Options<InfluxOptions>(p)));
+        services.AddSingleton(p => new Dependency("influxdb", TimeProvider.System, p.GetRequiredService<PerformanceReader>().PingAsync));
     }
 
     static void AddHealth(IServiceCollection services)

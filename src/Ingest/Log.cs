@@ -10,4 +10,7 @@ static partial class Log
 
     [LoggerMessage(3, LogLevel.Warning, "Floods of dead letters cannot be read; what was known of them counts until it is over: {Reason}")]
     public static partial void FloodsNotRead(this ILogger log, string reason);
+
+    [LoggerMessage(4, LogLevel.Warning, "InfluxDB does not answer what was asked for performance; the caller is told to come back: {Reason}")]
+    public static partial void PerformanceNotRead(this ILogger log, string reason);
 }

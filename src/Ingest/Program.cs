@@ -22,6 +22,7 @@ return await new HostProgram("pipeline-ingest", IngestHost.Version, IngestHost.S
         api.MapHealth();
         api.MapEvents();
         api.MapStatistics();
+        api.MapPerformance();
         if (app.Services.GetRequiredService<IOptions<IngestOptions>>().Value.Operations)
             api.MapGroup("ops").MapDeadLetters();
     },

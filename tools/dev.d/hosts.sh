@@ -19,20 +19,18 @@ host_settings() {
 ASPNETCORE_URLS=http://127.0.0.1:$(port "$1")
 Pipeline__Kafka__BootstrapServers=$KAFKA
 Pipeline__Postgres__ConnectionString=$POSTGRES
-TEXT
-  if [ "$1" = ingest ]; then
-    # Nobody but this machine reaches it.
-    echo "Pipeline__Ingest__Operations=true"
-    return 0
-  fi
-  cat <<TEXT
-Pipeline__RabbitMq__Uri=$RABBITMQ
 Pipeline__Influx__Url=$INFLUX_URL
 Pipeline__Influx__Bucket=$INFLUX_BUCKET
 Pipeline__Influx__Api=$INFLUX_API
 TEXT
   [ -z "$INFLUX_ORG" ] || echo "Pipeline__Influx__Org=$INFLUX_ORG"
   [ -z "$INFLUX_TOKEN" ] || echo "Pipeline__Influx__Token=$INFLUX_TOKEN"
+  if [ "$1" = ingest ]; then
+    # Nobody but this machine reaches it.
+    echo "Pipeline__Ingest__Operations=true"
+    return 0
+  fi
+  echo "Pipeline__RabbitMq__Uri=$RABBITMQ"
   # The embedded broker is empty after a restart: its new log is nobody's loss.
   [ "$KAFKA_KIND" != embedded ] || echo "Pipeline__Kafka__AcceptNewLogs=true"
 }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Pipeline.Sinks.Health;
 
-/// <summary>One thing a host cannot work without, and how to ask whether it answers.</summary>
+/// <summary>One thing a host works with, and how to ask whether it answers.</summary>
 public sealed class Dependency(string name, TimeProvider clock, Func<CancellationToken, Task> ask)
 {
     static readonly TimeSpan Timeout = TimeSpan.FromSeconds(3);

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Text;
 
 namespace Pipeline.Sinks.Influx;
 
@@ -13,22 +12,12 @@ public sealed class InfluxUnavailableException(string message, Exception? inner 
 /// <summary>Writes line protocol over HTTP: the v2 API, or the v1 API for InfluxDB 1.x. Stands in for the package InfluxDB.Client.</summary>
 public sealed class InfluxWriter : IDisposable
 {
-    const int AnswerCharactersMax = 500;
-
     readonly HttpClient _http;
     readonly string _writePath;
 
     public InfluxWriter(InfluxOptions options)
     {
-        _http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), ConnectTimeout = TimeSpan.FromSeconds(5) })
-        {
-            BaseAddress = options.Url,
-            Timeout = options.Timeout,
-        };
-        if (options.Token.Length > 0)
-            _http.DefaultRequestHeaders.Authorization = options.Api == InfluxApi.V2
-                ? new AuthenticationHeaderValue("Token", options.Token)
-                : new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(options.Token)));
+        _http = InfluxHttp.NewClient(options, options.Timeout);
         _writePath = options.Api == InfluxApi.V2
             ? $"api/v2/write?org={Uri.EscapeDataString(options.Org)}&bucket={Uri.EscapeDataString(options.Bucket)}&precision=ns"
             : $"write?db={Uri.EscapeDataString(options.Bucket)}&precision=ns";
@@ -47,7 +36,7 @@ public sealed class InfluxWriter : IDisposable
             if (answer.IsSuccessStatusCode)
                 return;
             var text = await answer.Content.ReadAsStringAsync(stop);
-            var message = $"{(int)answer.StatusCode} {Start(text)}";
+            var message = $"{(int)answer.StatusCode} {InfluxHttp.Start(text)}";
             if (answer.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity)
                 throw new InfluxRefusedException(message);
             throw new InfluxUnavailableException(message);
@@ -62,28 +51,9 @@ public sealed class InfluxWriter : IDisposable
         }
     }
 
-    /// <summary>Whether InfluxDB answers at all; both versions have this path.</summary>
+    /// <summary>Whether InfluxDB answers at all.</summary>
     /// <exception cref="InfluxUnavailableException">It does not.</exception>
-    public async Task PingAsync(CancellationToken stop)
-    {
-        try
-        {
-            using var answer = await _http.GetAsync("ping", stop);
-            if (!answer.IsSuccessStatusCode)
-                throw new InfluxUnavailableException($"ping answered {(int)answer.StatusCode}");
-        }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !stop.IsCancellationRequested)
-        {
-            throw new InfluxUnavailableException(e.Message, e);
-        }
-    }
-
-    /// <summary>The answer may quote the sender's text; it is never cut within a surrogate pair.</summary>
-    static ReadOnlySpan<char> Start(string text)
-    {
-        var length = Math.Min(text.Length, AnswerCharactersMax);
-        return text.AsSpan(0, length > 0 && char.IsHighSurrogate(text[length - 1]) ? length - 1 : length);
-    }
+    public Task PingAsync(CancellationToken stop) => InfluxHttp.PingAsync(_http, stop);
 
     public void Dispose() => _http.Dispose();
 }

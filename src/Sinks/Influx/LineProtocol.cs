@@ -22,6 +22,9 @@ public sealed class LineProtocol
     /// <summary>A tag value. InfluxDB takes a comma, an equals sign or a space as text if a backslash stands right before it, whatever stands before that.</summary>
     public void Tag(ReadOnlySpan<byte> text) => Escaped(text, doublesBackslashes: false);
 
+    /// <summary>How a tag's text is shown by InfluxDB, and has to be asked for: as it was sent, but for what <see cref="Tag"/> cannot write.</summary>
+    public static string TagAsStored(string text) => text.EndsWith('\\') ? text + " " : text;
+
     /// <summary>
     /// A field key. Here InfluxDB reads backslashes in pairs, so that those before a comma, an equals sign or a space are doubled, and shown
     /// doubled.

@@ -24,6 +24,14 @@ public sealed class ConfigurationTests
     }
 
     [Fact]
+    public async Task InfluxDB_may_be_configured()
+    {
+        var settings = Valid();
+        settings["Pipeline__Influx__Url"] = "http://127.0.0.1:1";
+        Assert.Equal(0, (await RunAsync(settings, "--validate")).Exit);
+    }
+
+    [Fact]
     public async Task Every_error_is_named_at_once_and_no_secret_with_it()
     {
         var settings = Valid();
@@ -49,7 +57,10 @@ public sealed class ConfigurationTests
     [InlineData("Pipeline__Ingest__BodyByteMax", "5")]
     [InlineData("Pipeline__Ingest__BodyBytesMax", "many")]
     [InlineData("Pipeline__Ingest__RetryAfter", "soon")]
-    [InlineData("Pipeline__Influx__Url", "http://127.0.0.1:1")]
+    [InlineData("Pipeline__RabbitMq__Uri", "amqp://127.0.0.1:1")]
+    [InlineData("Pipeline__Influx__Url", "127.0.0.1:8086")]
+    [InlineData("Pipeline__Influx__Bucket", "no_address")]
+    [InlineData("Pipeline__Influx__QueryTimeout", "00:00:00")]
     [InlineData("Pipeline__Postgres__ConnectionString", "Host=")]
     [InlineData("Pipeline__Postgres__ConnectionString", "nonsense")]
     public async Task An_unknown_key_or_an_unreadable_value_is_refused(string key, string value)

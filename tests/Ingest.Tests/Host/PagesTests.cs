@@ -51,11 +51,14 @@ public sealed class PagesTests
         var host = await SharedHost.GetAsync();
         var api = (await host.GetAsync("/openapi/v1.json")).Json;
         Assert.StartsWith("3.", api.GetProperty("openapi").GetString(), StringComparison.Ordinal);
-        Assert.Equal(["/api/v1/events/batch", "/api/v1/events/stats/{user_id}", "/api/v1/ops/dead-letters", "/api/v1/ops/dead-letters/groups",
+        Assert.Equal(["/api/v1/events/batch", "/api/v1/events/performance/{project_id}", "/api/v1/events/stats/{user_id}", "/api/v1/ops/dead-letters", "/api/v1/ops/dead-letters/groups",
             "/api/v1/ops/dead-letters/{consumer}/{topic_id}/{partition}/{offset}"], api.GetProperty("paths").EnumerateObject().Select(p => p.Name).Order());
         var post = api.GetProperty("paths").GetProperty("/api/v1/events/batch").GetProperty("post");
         Assert.Equal(["application/json", "application/x-ndjson", "text/plain"], post.GetProperty("requestBody").GetProperty("content").EnumerateObject().Select(c => c.Name).Order());
         Assert.Equal(["200", "400", "408", "413", "415", "422", "429", "503"], post.GetProperty("responses").EnumerateObject().Select(c => c.Name).Order());
+        var performance = api.GetProperty("paths").GetProperty("/api/v1/events/performance/{project_id}").GetProperty("get");
+        Assert.Equal(["from", "project_id", "range", "to", "tool", "user_id"], performance.GetProperty("parameters").EnumerateArray().Select(p => p.GetProperty("name").GetString()).Order());
+        Assert.Equal(["200", "400", "501", "503"], performance.GetProperty("responses").EnumerateObject().Select(c => c.Name).Order());
         var list = api.GetProperty("paths").GetProperty("/api/v1/ops/dead-letters").GetProperty("get");
         Assert.Equal(["consumer", "cursor", "fingerprint", "from", "kind", "limit", "partition", "reason", "stage", "state", "tenant", "to", "topic"],
             list.GetProperty("parameters").EnumerateArray().Select(p => p.GetProperty("name").GetString()).Order());

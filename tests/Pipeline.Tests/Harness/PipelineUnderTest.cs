@@ -107,15 +107,17 @@ public sealed class PipelineUnderTest : IAsyncDisposable
         return process;
     }
 
-    (string, string)[] IngestSettings() => [.. Common(), ("Pipeline__Kafka__EventsTopic", Topic.Name)];
+    (string, string)[] IngestSettings() => [.. Common(), ("Pipeline__Kafka__EventsTopic", Topic.Name), .. InfluxSettings()];
 
     (string, string)[] ProcessorsSettings() =>
     [
         .. Common(),
         ("Pipeline__Kafka__EventTopics__0__Name", Topic.Name), ("Pipeline__Kafka__GroupPrefix", _id + "."), ("Pipeline__Kafka__SessionTimeout", "00:00:06"),
         ("Pipeline__Kafka__Partitions", $"{Topic.Partitions}"), ("Pipeline__Processors__Roles", Influx is null ? "events-postgres" : "events-postgres,events-influx"),
-        .. Influx?.Settings.Select(s => (s.Key, s.Value)) ?? [],
+        .. InfluxSettings(),
     ];
+
+    (string, string)[] InfluxSettings() => [.. Influx?.Settings.Select(s => (s.Key, s.Value)) ?? []];
 
     (string, string)[] Common() => [("Pipeline__Kafka__BootstrapServers", TestServers.Kafka), ("Pipeline__Postgres__ConnectionString", Database.Uri)];
 
