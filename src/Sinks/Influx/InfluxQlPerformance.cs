@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Pipeline.Contracts.Events;
 
@@ -33,11 +34,10 @@ static class InfluxQlPerformance
         GROUP BY time({query.StepSeconds}s) fill(none)
         """);
 
-    /// <exception cref="InfluxUnavailableException">The answer is a failure.</exception>
-    /// <exception cref="JsonException">It is none that can be read.</exception>
+    /// <exception cref="InfluxUnavailableException">The answer is a failure, or none that can be read.</exception>
     public static PerformanceSeries Read(ReadOnlyMemory<byte> answer, TimeSpan step)
     {
-        using var json = JsonDocument.Parse(answer);
+        using var json = Parse(answer);
         Refuse(json.RootElement);
         var points = new PerformancePoints(step);
         foreach (var result in json.RootElement.GetProperty("results").EnumerateArray())
@@ -48,6 +48,19 @@ static class InfluxQlPerformance
                     Read(one, points);
         }
         return points.ToSeries();
+    }
+
+    /// <summary>Of a mean beyond all numbers, which JSON cannot say, InfluxDB sends the complaint of its own writer instead.</summary>
+    static JsonDocument Parse(ReadOnlyMemory<byte> answer)
+    {
+        try
+        {
+            return JsonDocument.Parse(answer);
+        }
+        catch (JsonException e)
+        {
+            throw new InfluxUnavailableException($"its answer cannot be read: {InfluxHttp.Start(Encoding.UTF8.GetString(answer.Span))}", e);
+        }
     }
 
     static void Read(JsonElement series, PerformancePoints points)

@@ -1,6 +1,5 @@
 using System.Net.Http.Headers;
 using System.Text;
-using System.Text.Json;
 
 namespace Pipeline.Sinks.Influx;
 
@@ -34,7 +33,7 @@ public sealed class PerformanceReader : IDisposable
                 throw new InfluxUnavailableException($"{(int)answer.StatusCode} {InfluxHttp.Start(Encoding.UTF8.GetString(body))}");
             return _options.Api == InfluxApi.V2 ? FluxPerformance.Read(body, query.Step) : InfluxQlPerformance.Read(body, query.Step);
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException)
+        catch (HttpRequestException e)
         {
             throw new InfluxUnavailableException(e.Message, e);
         }

@@ -71,6 +71,8 @@ public sealed class PerformanceAnswerTests
     [Theory]
     [InlineData("""{"error":"database not found: x"}""", "database not found")]
     [InlineData("""{"results":[{"statement_id":0,"error":"timeout"}]}""", "timeout")]
+    [InlineData("json: unsupported value: +Inf", "+Inf")]
+    [InlineData("", "cannot be read")]
     [InlineData("""{"results":[{"series":[{"columns":["time"],"values":[],"partial":true}]}]}""", "its own limit of rows")]
     public void A_failure_that_InfluxQL_names_is_one(string json, string message) =>
         Assert.Contains(message, Assert.Throws<InfluxUnavailableException>(() => InfluxQlPerformance.Read(Encoding.UTF8.GetBytes(json), Step)).Message, StringComparison.Ordinal);
