@@ -13,6 +13,9 @@ public sealed class PerformanceTests
 {
     const string Nothing = """{"fps":[],"memory_usage":[],"cpu_usage":[],"render_time":[],"network_latency":[],"load_time":[]}""";
 
+    /// <summary>Reading needs none.</summary>
+    const string NoKafka = "127.0.0.1:1";
+
     [Theory]
     [InlineData("range=5y", "invalid_range")]
     [InlineData("range=", "invalid_range")]
@@ -59,7 +62,7 @@ public sealed class PerformanceTests
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
-        await using var host = await IngestUnderTest.StartAsync(new() { ["Pipeline__Influx__Url"] = $"http://{silent.LocalEndpoint}", ["Pipeline__Influx__QueryTimeout"] = "00:00:00.5" });
+        await using var host = await IngestUnderTest.StartAsync(new() { ["Pipeline__Influx__Url"] = $"http://{silent.LocalEndpoint}", ["Pipeline__Influx__QueryTimeout"] = "00:00:00.5" }, kafka: NoKafka);
         var started = TimeProvider.System.GetTimestamp();
         (await host.GetAsync("/api/v1/events/performance/p")).IsProblem(503, "store_unavailable");
         Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 0.4, 20);
@@ -69,7 +72,7 @@ public sealed class PerformanceTests
     public async Task A_projects_points_come_as_series_and_an_unknown_projects_as_none()
     {
         await using var store = await InfluxStore.CreateAsync($"ingest-{Guid.NewGuid():N}");
-        await using var host = await IngestUnderTest.StartAsync(new(store.Settings));
+        await using var host = await IngestUnderTest.StartAsync(new(store.Settings), kafka: NoKafka);
         const string metrics = """{"fps":[{"time":"2024-05-01T12:00:00Z","value":50},{"time":"2024-05-01T18:30:00Z","value":60.5}],"memory_usage":[],"cpu_usage":[],"render_time":[],"network_latency":[],"load_time":[{"time":"2024-05-01T12:00:00Z","value":7}]}""";
         foreach (var id in (string[])["plain", "a/b", "a%2Fb", "\") |> drop() //", "'; DROP MEASUREMENT efficiency_events--", "back\\"])
         {
