@@ -7,6 +7,7 @@ using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using Pipeline.Ingest.Events;
 using Pipeline.Ingest.Health;
+using Pipeline.Ingest.Statistics;
 using Pipeline.Sinks.Health;
 using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Influx;
@@ -37,6 +38,8 @@ static class IngestHost
         services.AddSingleton<Readiness>();
         services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-ingest")));
         services.AddSingleton<MetricsReader>();
+        services.AddSingleton<MemberReader>();
+        services.AddSingleton<MemberFigures>();
         services.AddSingleton<DeadLetterReader>();
         services.AddSingleton<FloodReader>();
         services.AddSingleton<FloodWatch>();

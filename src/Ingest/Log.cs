@@ -13,4 +13,7 @@ static partial class Log
 
     [LoggerMessage(4, LogLevel.Warning, "InfluxDB does not answer what was asked for performance; the caller is told to come back: {Reason}")]
     public static partial void PerformanceNotRead(this ILogger log, string reason);
+
+    [LoggerMessage(5, LogLevel.Warning, "An export ended in the middle and its connection was cut, so that it does not look whole: {Reason}")]
+    public static partial void ExportCut(this ILogger log, string reason);
 }

@@ -16,6 +16,8 @@ public sealed record MetricDefinitions(IReadOnlyList<MetricDefinition> Metrics, 
 {
     const string Count = "count", Ratio = "ratio", Ms = "ms", Seconds = "s", PerHour = "1/h", Fps = "fps";
 
+    public const string Path = "/api/v1/metrics/definitions";
+
     /// <summary>docs/metrics.md in short; that page is to the letter.</summary>
     public static MetricDefinitions InForce { get; } = new(
     [

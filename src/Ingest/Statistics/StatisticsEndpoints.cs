@@ -15,6 +15,8 @@ static class StatisticsEndpoints
             .AddEndpointFilter(StoreFilter.InvokeAsync).Produces<UserStatistics>().ProducesProblems(400, 503);
         api.MapGet("stats/projects/{project_id}", ProjectAsync).WithName("GetProjectStatistics").WithSummary("The metrics of one project")
             .AddEndpointFilter(StoreFilter.InvokeAsync).Produces<ProjectStatistics>().ProducesProblems(400, 503);
+        TeamEndpoints.Map(api);
+        ExportEndpoint.Map(api);
     }
 
     static async Task<Results<JsonHttpResult<UserStatistics>, Problem>> UserAsync([FromRoute(Name = "user_id")] string userId, [FromQuery(Name = "project_id")] string? projectId,
@@ -46,9 +48,10 @@ static class StatisticsEndpoints
     }
 
     /// <summary>The server leaves %2F in a path as it is, where it cannot be told from %252F; ids may hold slashes.</summary>
-    internal static string? LastSegment(HttpContext http)
+    /// <param name="behind">Segments of the path behind the id.</param>
+    internal static string? LastSegment(HttpContext http, int behind = 0)
     {
         var target = http.Features.Get<IHttpRequestFeature>()?.RawTarget.Split('?')[0].TrimEnd('/');
-        return target?.Contains("%2F", StringComparison.OrdinalIgnoreCase) == true ? Uri.UnescapeDataString(target[(target.LastIndexOf('/') + 1)..]) : null;
+        return target?.Contains("%2F", StringComparison.OrdinalIgnoreCase) == true ? Uri.UnescapeDataString(target.Split('/')[^(1 + behind)]) : null;
     }
 }

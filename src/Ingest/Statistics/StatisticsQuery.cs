@@ -8,8 +8,8 @@ using Pipeline.Sinks.Postgres;
 
 namespace Pipeline.Ingest.Statistics;
 
-/// <summary>What every call of statistics can be asked, as texts, so that whatever is wrong with one is answered in our form and by its name.</summary>
-public sealed class StatisticsQuery
+/// <summary>The window of a call, as texts, so that whatever is wrong with one is answered in our form and by its name.</summary>
+public class WindowQuery
 {
     [FromQuery(Name = "from"), Description("Begin of the window, RFC 3339, a multiple of 15 minutes. Open where absent.")]
     public string? From { get; init; }
@@ -17,60 +17,18 @@ public sealed class StatisticsQuery
     [FromQuery(Name = "to"), Description("End of the window, exclusive; likewise.")]
     public string? To { get; init; }
 
-    [FromQuery(Name = "bucket"), Description("hour, day or week (from Monday): adds a series. Needs from and to.")]
-    public string? Bucket { get; init; }
-
-    [FromQuery(Name = "tz"), Description("The IANA time zone of the buckets, such as Asia/Kathmandu. Default UTC.")]
-    public string? Zone { get; init; }
-
-    [FromQuery(Name = "tool"), Description("Events of this tool alone. Figures that have to do with time are null then.")]
-    public string? Tool { get; init; }
-
-    [FromQuery(Name = "annotation_type"), Description("Annotation events of this type alone; likewise.")]
-    public string? AnnotationType { get; init; }
-
-    [FromQuery(Name = "gap_s"), Description("Longest pause within active time, 30 to 600 s. Default 100.")]
-    public string? Gap { get; init; }
-
     /// <returns>Null, or what is wrong.</returns>
-    internal Problem? Read(string? userId, string? projectId, out MetricsQuery query)
+    internal virtual Problem? Read(string? userId, string? projectId, out MetricsQuery query)
     {
         query = new MetricsQuery(Topics.DefaultTenant, userId, projectId);
         foreach (var id in (ReadOnlySpan<string?>)[userId, projectId])
             if (id is not null && !EnvelopeText.IsKey(id))
                 return new Problem(400, "invalid_id", "Ids have 1 to 128 characters without control characters.");
-        foreach (var (name, value) in (ReadOnlySpan<(string, string?)>)[("tool", Tool), ("annotation_type", AnnotationType)])
-            if (value is not null && !EnvelopeText.IsKey(value))
-                return Wrong(name, "has 1 to 128 characters without control characters.");
         if (ReadTime(From, "from", MetricsQuery.Beginning, out var from) is { } wrongFrom)
             return wrongFrom;
         if (ReadTime(To, "to", MetricsQuery.End, out var to) is { } wrongTo)
             return wrongTo;
-        var gap = MetricsQuery.GapSecondsDefault;
-        if (Gap is not null && (!int.TryParse(Gap, NumberStyles.None, CultureInfo.InvariantCulture, out gap) || gap is < MetricsQuery.GapSecondsMin or > MetricsQuery.GapSecondsMax))
-            return Wrong("gap_s", $"is a whole number from {MetricsQuery.GapSecondsMin} to {MetricsQuery.GapSecondsMax}.");
-        if (ReadEdges(from, to > from ? to : from, out var edges) is { } wrongBuckets)
-            return wrongBuckets;
-        query = query with { Edges = edges, Tool = Tool, AnnotationType = AnnotationType, GapSeconds = gap };
-        return null;
-    }
-
-    Problem? ReadEdges(DateTime from, DateTime to, out IReadOnlyList<DateTime> edges)
-    {
-        edges = [from, to];
-        var zone = TimeZoneInfo.Utc;
-        // The id alone: a path-like text would be looked up among the system's files.
-        if (Zone is not null && (Zone.Length > 64 || !Zone.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '_' or '-' or '+') || !TimeZoneInfo.TryFindSystemTimeZoneById(Zone, out zone)))
-            return Wrong("tz", "is no IANA time zone, such as Europe/Berlin.");
-        if (Bucket is null)
-            return null;
-        if (Bucket is not ("hour" or "day" or "week"))
-            return Wrong("bucket", "is hour, day or week.");
-        if (From is null || To is null)
-            return Wrong("bucket", "needs from and to.");
-        if (TimeBuckets.Edges(from, to, Enum.Parse<BucketUnit>(Bucket, ignoreCase: true), zone!) is not { } found)
-            return new Problem(400, "too_many_buckets", $"A series has at most {TimeBuckets.BucketsMax} buckets; ask for a shorter window or larger buckets.") { Parameter = "bucket" };
-        edges = found;
+        query = query with { Edges = [from, to > from ? to : from] };
         return null;
     }
 
@@ -91,5 +49,80 @@ public sealed class StatisticsQuery
         return null;
     }
 
-    static Problem Wrong(string name, string why) => new(400, "invalid_parameter", $"{name} {why}") { Parameter = name };
+    internal static Problem Wrong(string name, string why) => new(400, "invalid_parameter", $"{name} {why}") { Parameter = name };
+}
+
+/// <summary>What figures of a whole window can be asked for besides.</summary>
+public class FiguresQuery : WindowQuery
+{
+    [FromQuery(Name = "tool"), Description("Events of this tool alone. Figures that have to do with time are null then.")]
+    public string? Tool { get; init; }
+
+    [FromQuery(Name = "annotation_type"), Description("Annotation events of this type alone; likewise.")]
+    public string? AnnotationType { get; init; }
+
+    [FromQuery(Name = "gap_s"), Description("Longest pause within active time, 30 to 600 s. Default 100.")]
+    public string? Gap { get; init; }
+
+    internal override Problem? Read(string? userId, string? projectId, out MetricsQuery query)
+    {
+        if (base.Read(userId, projectId, out query) is { } wrong)
+            return wrong;
+        foreach (var (name, value) in (ReadOnlySpan<(string, string?)>)[("tool", Tool), ("annotation_type", AnnotationType)])
+            if (value is not null && !EnvelopeText.IsKey(value))
+                return Wrong(name, "has 1 to 128 characters without control characters.");
+        var gap = MetricsQuery.GapSecondsDefault;
+        if (Gap is not null && (!int.TryParse(Gap, NumberStyles.None, CultureInfo.InvariantCulture, out gap) || gap is < MetricsQuery.GapSecondsMin or > MetricsQuery.GapSecondsMax))
+            return Wrong("gap_s", $"is a whole number from {MetricsQuery.GapSecondsMin} to {MetricsQuery.GapSecondsMax}.");
+        query = query with { Tool = Tool, AnnotationType = AnnotationType, GapSeconds = gap };
+        return null;
+    }
+}
+
+/// <summary>What a call of statistics that answers with a series can be asked.</summary>
+public sealed class StatisticsQuery : FiguresQuery
+{
+    [FromQuery(Name = "bucket"), Description("hour, day or week (from Monday): adds a series. Needs from and to.")]
+    public string? Bucket { get; init; }
+
+    [FromQuery(Name = "tz"), Description("The IANA time zone of the buckets, such as Asia/Kathmandu. Default UTC.")]
+    public string? Zone { get; init; }
+
+    internal override Problem? Read(string? userId, string? projectId, out MetricsQuery query)
+    {
+        if (base.Read(userId, projectId, out query) is { } wrong)
+            return wrong;
+        var edges = query.Edges;
+        if (ReadEdges(this, Bucket, Zone, ref edges) is { } wrongBuckets)
+            return wrongBuckets;
+        query = query with { Edges = edges };
+        return null;
+    }
+
+    /// <param name="edges">The window's ends, which are kept where no bucket was asked for.</param>
+    internal static Problem? ReadEdges(WindowQuery asked, string? bucket, string? tz, ref IReadOnlyList<DateTime> edges)
+    {
+        if (ReadZone(tz, out var zone) is { } wrongZone)
+            return wrongZone;
+        if (bucket is null)
+            return null;
+        if (bucket is not ("hour" or "day" or "week"))
+            return Wrong("bucket", "is hour, day or week.");
+        if (asked.From is null || asked.To is null)
+            return Wrong("bucket", "needs from and to.");
+        if (TimeBuckets.Edges(edges[0], edges[^1], Enum.Parse<BucketUnit>(bucket, ignoreCase: true), zone) is not { } found)
+            return new Problem(400, "too_many_buckets", $"A series has at most {TimeBuckets.BucketsMax} buckets; ask for a shorter window or larger buckets.") { Parameter = "bucket" };
+        edges = found;
+        return null;
+    }
+
+    internal static Problem? ReadZone(string? id, out TimeZoneInfo zone)
+    {
+        zone = TimeZoneInfo.Utc;
+        // The id alone: a path-like text would be looked up among the system's files.
+        if (id is null || (id.Length <= 64 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '_' or '-' or '+') && TimeZoneInfo.TryFindSystemTimeZoneById(id, out zone!)))
+            return null;
+        zone = TimeZoneInfo.Utc;
+        return Wrong("tz", "is no IANA time zone, such as Europe/Berlin.");
+    }
 }

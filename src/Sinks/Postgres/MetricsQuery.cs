@@ -27,6 +27,9 @@ public sealed record MetricsQuery(string Tenant, string? UserId, string? Project
 
     public MetricsSplit Split { get; init; }
 
+    /// <summary>Only these of the project's users, null for all.</summary>
+    public IReadOnlyList<string>? Users { get; init; }
+
     /// <summary>Slots know no tool and no type.</summary>
     public bool HasTime => Tool is null && AnnotationType is null;
 }

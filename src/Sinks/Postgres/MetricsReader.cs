@@ -21,6 +21,10 @@ public sealed record MetricsAnswer(bool Known, IReadOnlyDictionary<(string Part,
         return Metrics.Figures.Of(Sum(key => (part is null || key.Part == part) && (bucket is null || key.Bucket == bucket)), time);
     }
 
+    /// <summary>Figures of one part in one bucket, without a search.</summary>
+    public Figures FiguresAt(string part, int bucket) =>
+        Metrics.Figures.Of(Work.GetValueOrDefault((part, bucket)) ?? new WorkSums(), Time is null ? null : Time.GetValueOrDefault((part, bucket)));
+
     public WorkSums Sum(Func<(string Part, int Bucket), bool> wanted)
     {
         var sum = new WorkSums();

@@ -58,9 +58,10 @@ static class MetricsSql
         if (query.UserId is not null)
             return $"pipeline.{table} WHERE tenant = {tenant} AND user_id = {Add(command, query.UserId, NpgsqlDbType.Text)}{And(command, "project_id", query.ProjectId)} AND {window}";
         var project = Add(command, query.ProjectId ?? throw new ArgumentException("a user or a project", nameof(query)), NpgsqlDbType.Text);
+        var users = query.Users is null ? "" : $" AND m.user_id = ANY({Add(command, query.Users.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Text)})";
         return $"""
             (SELECT r.* FROM pipeline.members m CROSS JOIN LATERAL (SELECT * FROM pipeline.{table} a
-                WHERE a.tenant = m.tenant AND a.user_id = m.user_id AND a.project_id = m.project_id AND {window} OFFSET 0) AS r WHERE m.tenant = {tenant} AND m.project_id = {project}) AS rows
+                WHERE a.tenant = m.tenant AND a.user_id = m.user_id AND a.project_id = m.project_id AND {window} OFFSET 0) AS r WHERE m.tenant = {tenant} AND m.project_id = {project}{users}) AS rows
             """;
     }
 
