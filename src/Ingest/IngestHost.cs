@@ -40,6 +40,10 @@ static class IngestHost
         services.AddSingleton<MetricsReader>();
         services.AddSingleton<MemberReader>();
         services.AddSingleton<MemberFigures>();
+        services.AddSingleton<QualityReader>();
+        services.AddSingleton<IngestCountWriter>();
+        services.AddSingleton<IngestCounts>();
+        services.AddHostedService(p => p.GetRequiredService<IngestCounts>());
         services.AddSingleton<DeadLetterReader>();
         services.AddSingleton<FloodReader>();
         services.AddSingleton<FloodWatch>();

@@ -1,5 +1,7 @@
 using System.Diagnostics.Metrics;
+using Pipeline.Contracts;
 using Pipeline.Ingest.Events;
+using Pipeline.Sinks.Postgres;
 
 namespace Pipeline.Ingest;
 
@@ -12,9 +14,11 @@ sealed class IngestMetrics
     readonly Counter<long> _rejected;
     readonly Counter<long> _refused;
     readonly Histogram<double> _seconds;
+    readonly IngestCounts _counts;
 
-    public IngestMetrics(IMeterFactory meters, InFlightBytes budget, FloodWatch floods)
+    public IngestMetrics(IMeterFactory meters, InFlightBytes budget, FloodWatch floods, IngestCounts counts)
     {
+        _counts = counts;
         var meter = meters.Create(MeterName);
         _events = meter.CreateCounter<long>("pipeline_ingest_events", description: "Events received, by verdict: accepted, rejected (never valid) or retry (not acknowledged).");
         _rejected = meter.CreateCounter<long>("pipeline_ingest_rejected_events", description: "Events rejected, by reason.");
@@ -33,7 +37,10 @@ sealed class IngestMetrics
         {
             ref var slot = ref batch[i];
             if (slot.Verdict == Verdict.Rejected)
+            {
                 _rejected.Add(1, new KeyValuePair<string, object?>("reason", slot.Fault.Code));
+                _counts.Add(Topics.DefaultTenant, IngestCount.Rejected, slot.Fault.Code, 1);
+            }
             else if (slot.Verdict == Verdict.Accepted)
                 accepted++;
             else
@@ -42,10 +49,17 @@ sealed class IngestMetrics
         Add("accepted", accepted);
         Add("retry", retry);
         Add("rejected", batch.Count - accepted - retry);
+        // A batch that comes again brings its number again.
+        if (retry == 0)
+            _counts.Add(Topics.DefaultTenant, IngestCount.ClientDropped, "", batch.ClientDropped);
         _seconds.Record(elapsed.TotalSeconds);
     }
 
-    public void Refused(string code) => _refused.Add(1, new KeyValuePair<string, object?>("code", code));
+    public void Refused(string code)
+    {
+        _refused.Add(1, new KeyValuePair<string, object?>("code", code));
+        _counts.Add(Topics.DefaultTenant, IngestCount.Refused, code, 1);
+    }
 
     void Add(string verdict, int count)
     {

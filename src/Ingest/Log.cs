@@ -16,4 +16,7 @@ static partial class Log
 
     [LoggerMessage(5, LogLevel.Warning, "An export ended in the middle and its connection was cut, so that it does not look whole: {Reason}")]
     public static partial void ExportCut(this ILogger log, string reason);
+
+    [LoggerMessage(6, LogLevel.Warning, "Counts of refused and dropped events wait for the store; {Dropped} of them found no room: {Reason}")]
+    public static partial void CountsNotAdded(this ILogger log, string reason, long dropped);
 }

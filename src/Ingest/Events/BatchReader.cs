@@ -104,7 +104,10 @@ static class BatchReader
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             bool tool = EnvelopeText.IsNamed(ref reader, "tool"u8), version = EnvelopeText.IsNamed(ref reader, "version"u8);
+            var dropped = EnvelopeText.IsNamed(ref reader, "dropped"u8);
             reader.Read();
+            if (dropped)
+                batch.ClientDropped = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var n) && n is >= 0 and <= EventBatch.ClientDroppedMax ? n : 0;
             if (!tool && !version)
             {
                 reader.Skip();

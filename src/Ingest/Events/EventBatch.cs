@@ -20,12 +20,18 @@ struct EventSlot
 /// <summary>A batch while it is read, produced and answered. The bytes stay in the request's body.</summary>
 sealed class EventBatch(RequestBody body) : IDisposable
 {
+    /// <summary>More than this is not believed: a few such numbers would fill the sums.</summary>
+    public const long ClientDroppedMax = 1_000_000_000;
+
     EventSlot[] _slots = ArrayPool<EventSlot>.Shared.Rent(128);
 
     public int Count { get; private set; }
     public string? BatchId { get; set; }
     public string? Tool { get; set; }
     public string? Version { get; set; }
+
+    /// <summary>Events that the client gave up before this batch, by its own word.</summary>
+    public long ClientDropped { get; set; }
 
     /// <summary>The client's clock when it sent the batch, unix microseconds.</summary>
     public long? SentAtUs { get; set; }

@@ -81,7 +81,8 @@ static class EventEndpoints
 /// <summary>The form of a batch, for the API's description: requests are read without making these objects.</summary>
 public sealed record BatchRequest(string BatchId, IReadOnlyList<EventRequest> Events, BatchMetadata? Metadata, DateTimeOffset? SentAt);
 
-public sealed record BatchMetadata(string? Tool, string? Version);
+/// <param name="Dropped">Events that the client gave up since its last batch; shown in the statistics of quality. A whole number from 0, else it is passed over.</param>
+public sealed record BatchMetadata(string? Tool, string? Version, long? Dropped);
 
 public sealed record EventRequest(Guid? EventId, string EventType, DateTimeOffset Timestamp, string UserId, string ProjectId, string? TaskId, string? SessionId,
     string? Tool, System.Text.Json.Nodes.JsonObject Data, System.Text.Json.Nodes.JsonObject? Metadata);

@@ -12,7 +12,8 @@ namespace Pipeline.Ingest.Statistics;
 public sealed record MetricDefinition(string Name, string Text, string? Formula, string Unit, double? OverNothing, bool NeedsTime = false);
 
 /// <param name="Thresholds">Limits in force, under the name of the parameter that changes them or of the rule.</param>
-public sealed record MetricDefinitions(IReadOnlyList<MetricDefinition> Metrics, IReadOnlyDictionary<string, double> Thresholds)
+/// <param name="Quality">Figures of how events came, by the time of receipt.</param>
+public sealed record MetricDefinitions(IReadOnlyList<MetricDefinition> Metrics, IReadOnlyList<MetricDefinition> Quality, IReadOnlyDictionary<string, double> Thresholds)
 {
     const string Count = "count", Ratio = "ratio", Ms = "ms", Seconds = "s", PerHour = "1/h", Fps = "fps";
 
@@ -58,6 +59,19 @@ public sealed record MetricDefinitions(IReadOnlyList<MetricDefinition> Metrics, 
         new("errors", "Error events.", null, Count, 0),
         new("errors_per_hour", "Error events in an hour of activity.", "errors / (active_time_s / 3600)", PerHour, null, true),
         new("duration_outliers", "Events whose duration is out of range; they enter no sum, mean, percentile and slot by it.", null, Count, 0),
+    ],
+    [
+        new("received", "Events stored.", null, Count, 0),
+        new("late_share", "Events received more than late_s after they occurred.", "late / received", Ratio, null),
+        new("skewed", "Events whose time was corrected by the sender's clock.", null, Count, 0),
+        new("delivery_p95_ms", "95th percentile of |received − sent| of events whose batch says when it was sent.", "R-7", Ms, null),
+        new("outliers", "Events whose duration is out of range.", null, Count, 0),
+        new("duplicates", "Events that were stored before.", null, Count, 0),
+        new("dead_letters", "Records that could not be stored, by reason; not by project, which was not read.", null, Count, 0),
+        new("coverage", "Sessions with a performance event, of those that start in the window; they may run on beyond it.", "sessions with a performance event / sessions", Ratio, null, true),
+        new("rejected", "Events that Ingest refused, by reason; not by project.", null, Count, 0),
+        new("refused_batches", "Bodies that Ingest refused whole, by code; not by project.", null, Count, 0),
+        new("client_dropped", "Events that clients say they gave up (metadata.dropped); not by project.", null, Count, 0),
     ],
     new Dictionary<string, double>
     {

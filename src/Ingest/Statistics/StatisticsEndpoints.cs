@@ -17,6 +17,7 @@ static class StatisticsEndpoints
             .AddEndpointFilter(StoreFilter.InvokeAsync).Produces<ProjectStatistics>().ProducesProblems(400, 503);
         TeamEndpoints.Map(api);
         ExportEndpoint.Map(api);
+        QualityEndpoint.Map(api);
     }
 
     static async Task<Results<JsonHttpResult<UserStatistics>, Problem>> UserAsync([FromRoute(Name = "user_id")] string userId, [FromQuery(Name = "project_id")] string? projectId,

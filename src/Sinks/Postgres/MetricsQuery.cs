@@ -27,7 +27,7 @@ public sealed record MetricsQuery(string Tenant, string? UserId, string? Project
 
     public MetricsSplit Split { get; init; }
 
-    /// <summary>Only these of the project's users, null for all.</summary>
+    /// <summary>Only these of the users, null for all; where no single one is asked for.</summary>
     public IReadOnlyList<string>? Users { get; init; }
 
     /// <summary>Slots know no tool and no type.</summary>

@@ -40,6 +40,36 @@ static class MetricsSql
         return command;
     }
 
+    /// <summary>User, project, hour, slots of all events, slots of performance events; by user, then hour.</summary>
+    public static NpgsqlBatchCommand Performance(MetricsQuery query, DateTime from, DateTime to)
+    {
+        var command = new NpgsqlBatchCommand();
+        var rows = From(command, "slots", "hour", query, from, to, "");
+        command.CommandText = $"SELECT user_id, hour, present, performance FROM {rows} ORDER BY user_id, hour";
+        return command;
+    }
+
+    /// <summary>Bucket, outcome, and what is counted of it; many rows of each. Not added up here: one histogram of everything would have no bound.</summary>
+    public static NpgsqlBatchCommand Quality(MetricsQuery query)
+    {
+        var command = new NpgsqlBatchCommand();
+        command.CommandText = $"SELECT {Bucket(command, query)}, outcome, events, late, skewed, outliers, deliveries FROM pipeline.quality WHERE {Received(command, query)}{And(command, "project_id", query.ProjectId)}";
+        return command;
+    }
+
+    /// <summary>Bucket, kind, reason, number.</summary>
+    public static NpgsqlBatchCommand IngestCounts(MetricsQuery query)
+    {
+        var command = new NpgsqlBatchCommand();
+        command.CommandText = $"SELECT {Bucket(command, query)}, kind, reason, sum(n)::bigint FROM control.ingest_counts WHERE {Received(command, query)} GROUP BY 1, 2, 3";
+        return command;
+    }
+
+    static string Bucket(NpgsqlBatchCommand command, MetricsQuery query) => $"width_bucket(bucket, {Add(command, query.Edges.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.TimestampTz)}) - 1";
+
+    static string Received(NpgsqlBatchCommand command, MetricsQuery query) =>
+        $"tenant = {Add(command, query.Tenant, NpgsqlDbType.Text)} AND bucket >= {Add(command, query.Edges[0], NpgsqlDbType.TimestampTz)} AND bucket < {Add(command, query.Edges[^1], NpgsqlDbType.TimestampTz)}";
+
     /// <summary>Whether anything of the user or the project was ever stored.</summary>
     public static NpgsqlBatchCommand Known(MetricsQuery query)
     {
@@ -57,11 +87,10 @@ static class MetricsSql
         var tenant = Add(command, query.Tenant, NpgsqlDbType.Text);
         if (query.UserId is not null)
             return $"pipeline.{table} WHERE tenant = {tenant} AND user_id = {Add(command, query.UserId, NpgsqlDbType.Text)}{And(command, "project_id", query.ProjectId)} AND {window}";
-        var project = Add(command, query.ProjectId ?? throw new ArgumentException("a user or a project", nameof(query)), NpgsqlDbType.Text);
-        var users = query.Users is null ? "" : $" AND m.user_id = ANY({Add(command, query.Users.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Text)})";
+        var members = And(command, "m.project_id", query.ProjectId) + (query.Users is null ? "" : $" AND m.user_id = ANY({Add(command, query.Users.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Text)})");
         return $"""
             (SELECT r.* FROM pipeline.members m CROSS JOIN LATERAL (SELECT * FROM pipeline.{table} a
-                WHERE a.tenant = m.tenant AND a.user_id = m.user_id AND a.project_id = m.project_id AND {window} OFFSET 0) AS r WHERE m.tenant = {tenant} AND m.project_id = {project}{users}) AS rows
+                WHERE a.tenant = m.tenant AND a.user_id = m.user_id AND a.project_id = m.project_id AND {window} OFFSET 0) AS r WHERE m.tenant = {tenant}{members}) AS rows
             """;
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Pipeline.Contracts;
 using Pipeline.Oracle;
+using Pipeline.Sinks.Metrics;
 using Pipeline.Sinks.Postgres;
 
 namespace Pipeline.Processors.Tests.Metrics;
@@ -41,6 +42,36 @@ public sealed class AgreementTests
         var writers = await Task.WhenAll(parts.Select(p => store.OwnerAsync(p.Key)));
         await Task.WhenAll(parts.Select((p, i) => MetricsStore.WriteAsync(writers[i], p.Key, p.Events, () => p.Random.Next(1, 25))));
         await AssertAgreesAsync(store.Reader, MetricsOracle.Of(trace), random);
+    }
+
+    /// <summary>In the order of the trace: of two copies the first one committed tells when it was received.</summary>
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public async Task How_events_came_is_what_the_definitions_say(int seed)
+    {
+        var random = new Random(seed);
+        var trace = Oracle.Traces.Of(seed);
+        var oracle = MetricsOracle.Of(trace);
+        await using var store = await MetricsStore.CreateAsync();
+        await store.WriteAsync(trace, _ => 0, () => random.Next(1, 60));
+        var reader = new QualityReader(store.Pool);
+        foreach (var project in oracle.Projects.Append(null))
+        {
+            var buckets = oracle.QualityByReceipt(project);
+            var middle = buckets[buckets.Count / 2].Bucket;
+            foreach (var window in (Window[])[Window.Open, new(null, middle), new(middle.AddHours(-3), middle.AddHours(1))])
+                await CompareAsync(reader, project, window, oracle.Quality(project, window));
+            foreach (var (bucket, quality) in buckets.OrderBy(_ => random.Next()).Take(20))
+                await CompareAsync(reader, project, new Window(bucket, bucket.AddMinutes(15)), quality);
+        }
+    }
+
+    static async Task CompareAsync(QualityReader reader, string? project, Window window, Quality expected)
+    {
+        var query = new MetricsQuery(Topics.DefaultTenant, null, project) { Edges = [window.From?.UtcDateTime ?? MetricsQuery.Beginning, window.To?.UtcDateTime ?? MetricsQuery.End] };
+        var sums = (await reader.ReadAsync(query, TestContext.Current.CancellationToken)).Single();
+        var differences = expected.DifferencesTo(JsonSerializer.SerializeToElement(QualityFigures.Of(sums, project is null), Json)).ToList();
+        Assert.True(differences.Count == 0, $"{project} {window}\n{string.Join('\n', differences)}");
     }
 
     static async Task AssertAgreesAsync(MetricsReader reader, MetricsOracle oracle, Random random)
