@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -20,7 +21,7 @@ static class StatisticsEndpoints
         QualityEndpoint.Map(api);
     }
 
-    static async Task<Results<JsonHttpResult<UserStatistics>, Problem>> UserAsync([FromRoute(Name = "user_id")] string userId, [FromQuery(Name = "project_id")] string? projectId,
+    static async Task<Results<JsonHttpResult<UserStatistics>, Problem>> UserAsync([FromRoute(Name = "user_id")] string userId, [FromQuery(Name = "project_id"), Description("In this project alone.")] string? projectId,
         [AsParameters] StatisticsQuery asked, HttpContext http, MetricsReader metrics)
     {
         userId = LastSegment(http) ?? userId;
