@@ -8,7 +8,7 @@ public sealed class DescriptionTests
     public async Task Every_call_of_statistics_is_described_with_its_parameters_and_answers()
     {
         var description = (await (await StatisticsHost.GetAsync()).GetAsync("/openapi/v1.json")).Json;
-        var paths = description.GetProperty("paths").EnumerateObject().Where(p => p.Value.TryGetProperty("get", out _) && (p.Name.Contains("/stats/", StringComparison.Ordinal) || p.Name.Contains("/events/", StringComparison.Ordinal))).ToList();
+        var paths = description.GetProperty("paths").EnumerateObject().Where(p => p.Value.TryGetProperty("get", out _) && (p.Name.Contains("stats/", StringComparison.Ordinal) || p.Name.Contains("/analysis/", StringComparison.Ordinal))).ToList();
         Assert.Superset(new HashSet<string>
         {
             "/api/v1/events/stats/{user_id}", "/api/v1/stats/projects/{project_id}", "/api/v1/stats/projects/{project_id}/users", "/api/v1/stats/projects/{project_id}/leaderboard", "/api/v1/stats/export",
