@@ -15,7 +15,8 @@ sealed class Arguments
 
     public List<string> Words { get; } = [];
 
-    public static Arguments Parse(IEnumerable<string> args)
+    /// <param name="flags">Names that stand alone.</param>
+    public static Arguments Parse(IEnumerable<string> args, params string[] flags)
     {
         var result = new Arguments();
         string? name = null;
@@ -26,6 +27,8 @@ sealed class Arguments
                 result.named[name] = arg;
                 name = null;
             }
+            else if (arg.StartsWith("--", StringComparison.Ordinal) && flags.Contains(arg[2..]))
+                result.named[arg[2..]] = "yes";
             else if (arg.StartsWith("--", StringComparison.Ordinal))
                 name = arg[2..];
             else
@@ -44,4 +47,24 @@ sealed class Arguments
         Find(name) is not { } text ? fallback
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
         : throw new UsageException($"--{name} is not a number: {text}");
+
+    public double Decimal(string name, double fallback) =>
+        Find(name) is not { } text ? fallback
+        : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number
+        : throw new UsageException($"--{name} is not a number: {text}");
+
+    /// <summary>RFC 3339, or a day; without an offset it is UTC.</summary>
+    public DateTimeOffset Time(string name, DateTimeOffset fallback) =>
+        Find(name) is not { } text ? fallback
+        : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time) ? time
+        : throw new UsageException($"--{name} is not a time: {text}");
+
+    public bool Has(string name) => Find(name) is not null;
+
+    /// <summary>A misspelt option would otherwise be an option that is not given.</summary>
+    public void OnlyNamed(string[] known)
+    {
+        if (named.Keys.Concat(Words).FirstOrDefault(word => !known.Contains(word)) is { } unknown)
+            throw new UsageException($"'{unknown}' is not known here; known are {string.Join(", ", known.Select(name => "--" + name))}");
+    }
 }

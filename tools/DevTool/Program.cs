@@ -13,6 +13,7 @@ static class Program
           topics       --kafka ADDRESS                                       the topics of a broker and how many partitions each has
           send-http    --url URL (--file NDJSON [--from N] [--count N] [--batch N] | --body FILE)
           send-topic   --kafka ADDRESS --topic NAME --file NDJSON [--from N] [--count N]
+          simulate     [OPTION…]                                             annotation work as it might have been; --help says more
           stats        --url URL --user ID                                   a user's statistics
           report       --postgres URI --kafka ADDRESS [--topic NAME] [--consumer NAME] [--wait-for N] [--timeout-s N]
                        [--influx-url URL --influx-api v1|v2 --influx-bucket NAME --influx-org NAME --influx-token TOKEN]
@@ -27,13 +28,14 @@ static class Program
         Console.CancelKeyPress += (_, e) => { e.Cancel = true; stop.Cancel(); };
         try
         {
-            var arguments = Arguments.Parse(args.Skip(1));
+            var arguments = Arguments.Parse(args.Skip(1), args is ["simulate", ..] ? SimulateCommand.Flags : []);
             return args.FirstOrDefault() switch
             {
                 "broker" => await EmbeddedBroker.Run(arguments),
                 "topics" => TopicList.Run(arguments),
                 "send-http" => await HttpSender.Run(arguments, stop.Token),
                 "send-topic" => TopicSender.Run(arguments, stop.Token),
+                "simulate" => await SimulateCommand.Run(arguments, stop.Token),
                 "stats" => await UserStats.Run(arguments, stop.Token),
                 "report" => await Report.Run(arguments, stop.Token),
                 "test-summary" => TestSummary.Run(arguments),
