@@ -4,6 +4,8 @@
 DEMO_SERVERS=(postgres rabbitmq kafka influx)
 DEMO_FILE=tests/Fixtures/activity-2000.ndjson
 DEMO_OLDER_CLIENT=tests/Fixtures/older-client-batch.json
+# A week of a few people, so that every figure has something to show: tasks, sessions, performance, late and repeated events, a wrong clock.
+DEMO_SIMULATION=(--users 4 --days 7 --events 4000 --projects 2 --late 0.03 --duplicates 0.02 --skew 0.25)
 
 demo_command() {
   local keep=
@@ -52,7 +54,7 @@ temporary_end() {
 }
 
 demo_run() {
-  local sample=$REPO/$DEMO_FILE total half user
+  local sample=$REPO/$DEMO_FILE total half user simulated
   total=$(grep -c . "$sample")
   half=$((total / 2))
   say
@@ -60,14 +62,19 @@ demo_run() {
   devtool send-http --url "$INGEST_URL" --file "$sample" --count "$half"
   devtool send-topic --kafka "$KAFKA" --topic efficiency.events --file "$sample" --from "$half"
   devtool send-http --url "$INGEST_URL" --body "$REPO/$DEMO_OLDER_CLIENT"
+  say "sending a simulated week of annotation work to the topic …"
+  devtool simulate --to topic --kafka "$KAFKA" "${DEMO_SIMULATION[@]}" >"$STATE/simulated" || { cat "$STATE/simulated" && exit 1; }
+  cat "$STATE/simulated"
+  simulated=$(sed -n 's/^\([0-9]*\) sent, .*/\1/p' "$STATE/simulated")
   say "waiting until all is stored …"
-  devtool report --postgres "$POSTGRES" --kafka "$KAFKA" --wait-for $((total + 1)) --timeout-s 120 \
+  devtool report --postgres "$POSTGRES" --kafka "$KAFKA" --wait-for $((total + 1 + simulated)) --timeout-s 120 \
     --influx-url "$INFLUX_URL" --influx-api "$INFLUX_API" --influx-bucket "$INFLUX_BUCKET" \
     --influx-org "$INFLUX_ORG" --influx-token "$INFLUX_TOKEN" >"$STATE/report" || { cat "$STATE/report" && exit 1; }
   say
   user=$(sed -n '1s/.*"user_id":"\([^"]*\)".*/\1/p' "$sample")
   devtool stats --url "$INGEST_URL" --user "$user"
   devtool stats --url "$INGEST_URL" --user user123
+  devtool stats --url "$INGEST_URL" --user sim-user-0001
   say
   cat "$STATE/report"
 }
