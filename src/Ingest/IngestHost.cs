@@ -41,6 +41,8 @@ static class IngestHost
         services.AddSingleton<MemberReader>();
         services.AddSingleton<MemberFigures>();
         services.AddSingleton<QualityReader>();
+        services.AddSingleton<RawCountsReader>();
+        services.AddSingleton<RhythmReader>();
         services.AddSingleton<IngestCountWriter>();
         services.AddSingleton<IngestCounts>();
         services.AddHostedService(p => p.GetRequiredService<IngestCounts>());

@@ -85,7 +85,10 @@ public sealed record MetricDefinitions(IReadOnlyList<MetricDefinition> Metrics, 
         ["clock_skew_tolerated_s"] = 5,
         ["percentile_relative_error_max"] = 0.01,
         ["active_s_min_for_rates_per_hour"] = 60,
-    });
+    }.Concat(Analysis.Rule.All.Select(r => new KeyValuePair<string, double>(r.Name, r.Threshold))).ToDictionary());
+
+    /// <summary>Definitions of these metrics.</summary>
+    public static IReadOnlyList<MetricDefinition> Of(params IEnumerable<string> names) => [.. names.Select(name => InForce.Metrics.Single(m => m.Name == name))];
 
     public static void Map(IEndpointRouteBuilder api) =>
         api.MapGet("metrics/definitions", Get).WithName("GetMetricDefinitions").WithSummary("What each metric means, its formula and unit, and the thresholds in force");

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Pipeline.Ingest.Events;
+using Pipeline.Ingest.Statistics.Analysis;
 using Pipeline.Sinks.Postgres;
 
 namespace Pipeline.Ingest.Statistics;
@@ -19,6 +20,8 @@ static class StatisticsEndpoints
         TeamEndpoints.Map(api);
         ExportEndpoint.Map(api);
         QualityEndpoint.Map(api);
+        RawStatisticsEndpoint.Map(api);
+        AnalysisEndpoints.Map(api);
     }
 
     static async Task<Results<JsonHttpResult<UserStatistics>, Problem>> UserAsync([FromRoute(Name = "user_id")] string userId, [FromQuery(Name = "project_id"), Description("In this project alone.")] string? projectId,

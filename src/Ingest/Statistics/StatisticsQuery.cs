@@ -49,6 +49,13 @@ public class WindowQuery
         return null;
     }
 
+    internal static Problem? ReadGap(string? text, out int gap)
+    {
+        gap = MetricsQuery.GapSecondsDefault;
+        return text is null || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out gap) && gap is >= MetricsQuery.GapSecondsMin and <= MetricsQuery.GapSecondsMax)
+            ? null : Wrong("gap_s", $"is a whole number from {MetricsQuery.GapSecondsMin} to {MetricsQuery.GapSecondsMax}.");
+    }
+
     internal static Problem Wrong(string name, string why) => new(400, "invalid_parameter", $"{name} {why}") { Parameter = name };
 }
 
@@ -71,9 +78,8 @@ public class FiguresQuery : WindowQuery
         foreach (var (name, value) in (ReadOnlySpan<(string, string?)>)[("tool", Tool), ("annotation_type", AnnotationType)])
             if (value is not null && !EnvelopeText.IsKey(value))
                 return Wrong(name, "has 1 to 128 characters without control characters.");
-        var gap = MetricsQuery.GapSecondsDefault;
-        if (Gap is not null && (!int.TryParse(Gap, NumberStyles.None, CultureInfo.InvariantCulture, out gap) || gap is < MetricsQuery.GapSecondsMin or > MetricsQuery.GapSecondsMax))
-            return Wrong("gap_s", $"is a whole number from {MetricsQuery.GapSecondsMin} to {MetricsQuery.GapSecondsMax}.");
+        if (ReadGap(Gap, out var gap) is { } wrongGap)
+            return wrongGap;
         query = query with { Tool = Tool, AnnotationType = AnnotationType, GapSeconds = gap };
         return null;
     }

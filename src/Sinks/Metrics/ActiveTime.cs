@@ -25,6 +25,18 @@ public static class ActiveTime
         }
     }
 
+    /// <summary>The stretches of slots that count, first and last one of each.</summary>
+    public static IEnumerable<(long First, long Last)> Runs(IReadOnlyList<long> slots, int gapSeconds)
+    {
+        var start = 0;
+        for (var i = 1; i <= slots.Count; i++)
+            if (i == slots.Count || slots[i] - slots[i - 1] > gapSeconds / SlotSeconds)
+            {
+                yield return (slots[start], slots[i - 1]);
+                start = i;
+            }
+    }
+
     /// <summary>Spreads the slots from first to last over their buckets.</summary>
     static void Add(long first, long last, ReadOnlySpan<long> edges, Span<long> counted)
     {

@@ -1,7 +1,7 @@
 namespace Pipeline.Sinks.Postgres;
 
 /// <summary>What figures are split by, besides time.</summary>
-public enum MetricsSplit { None, User, Project }
+public enum MetricsSplit { None, User, Project, Tool, AnnotationType }
 
 /// <summary>Which figures are asked for: of a user, of a project, or of a user in a project.</summary>
 /// <param name="UserId">Null for all users of the project.</param>
@@ -31,5 +31,5 @@ public sealed record MetricsQuery(string Tenant, string? UserId, string? Project
     public IReadOnlyList<string>? Users { get; init; }
 
     /// <summary>Slots know no tool and no type.</summary>
-    public bool HasTime => Tool is null && AnnotationType is null;
+    public bool HasTime => Tool is null && AnnotationType is null && Split is not (MetricsSplit.Tool or MetricsSplit.AnnotationType);
 }

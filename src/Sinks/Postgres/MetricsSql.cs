@@ -22,7 +22,7 @@ static class MetricsSql
     /// <summary>Part, bucket, and the columns of <see cref="Sums"/>.</summary>
     public static NpgsqlBatchCommand Work(MetricsQuery query)
     {
-        var part = query.Split switch { MetricsSplit.User => "user_id", MetricsSplit.Project => "project_id", _ => "''" };
+        var part = query.Split switch { MetricsSplit.User => "user_id", MetricsSplit.Project => "project_id", MetricsSplit.Tool => "tool", MetricsSplit.AnnotationType => "annotation_type", _ => "''" };
         var command = new NpgsqlBatchCommand();
         var from = From(command, "activity", "bucket", query, query.Edges[0], query.Edges[^1],
             And(command, "tool", query.Tool) + And(command, "annotation_type", query.AnnotationType));
@@ -37,6 +37,28 @@ static class MetricsSql
         var command = new NpgsqlBatchCommand();
         var from = From(command, "slots", "hour", query, query.Edges[0] - reach, query.Edges[^1] + reach, "");
         command.CommandText = $"SELECT user_id, hour, active, present FROM {from} ORDER BY user_id, hour";
+        return command;
+    }
+
+    /// <summary>Quarter of an hour, annotation events, completions.</summary>
+    public static NpgsqlBatchCommand Quarters(MetricsQuery query)
+    {
+        var command = new NpgsqlBatchCommand();
+        var rows = From(command, "activity", "bucket", query, query.Edges[0], query.Edges[^1], "");
+        command.CommandText = $"SELECT bucket, coalesce(sum(events) FILTER (WHERE event_type = 1), 0)::bigint, sum(completed) FROM {rows} GROUP BY 1";
+        return command;
+    }
+
+    /// <summary>GROUPING, event type, project, tool, annotation type, events, first, last, durations, their sum, outliers.</summary>
+    public static NpgsqlBatchCommand RawCounts(MetricsQuery query)
+    {
+        var command = new NpgsqlBatchCommand();
+        var rows = From(command, "activity", "bucket", query, query.Edges[0], query.Edges[^1], "");
+        command.CommandText = $"""
+            SELECT grouping(event_type, project_id, tool, annotation_type), event_type, project_id, tool, annotation_type, sum(events)::bigint, min(first_at) FILTER (WHERE events > 0),
+                max(last_at) FILTER (WHERE events > 0), sum(durations)::bigint, sum(duration_us)::bigint, sum(duration_outliers)::bigint
+            FROM {rows} GROUP BY GROUPING SETS ((), (event_type), (project_id), (tool), (annotation_type)) HAVING sum(events) > 0 ORDER BY 1, 2, 3, 4, 5
+            """;
         return command;
     }
 

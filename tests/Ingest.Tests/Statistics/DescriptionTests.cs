@@ -12,7 +12,7 @@ public sealed class DescriptionTests
         Assert.Superset(new HashSet<string>
         {
             "/api/v1/events/stats/{user_id}", "/api/v1/stats/projects/{project_id}", "/api/v1/stats/projects/{project_id}/users", "/api/v1/stats/projects/{project_id}/leaderboard", "/api/v1/stats/export",
-            "/api/v1/stats/quality",
+            "/api/v1/stats/quality", "/api/v1/events/raw-stats/{user_id}", "/api/v1/events/analysis/user-behavior/{user_id}", "/api/v1/events/analysis/comparison/{user_id}",
         }, paths.Select(p => p.Name).ToHashSet());
         foreach (var path in paths)
         {
