@@ -66,6 +66,61 @@ public sealed class AgreementTests
         }
     }
 
+    /// <summary>Members page by page, patterns by tool, and the rhythm: what the calls of teams, exports and analyses read.</summary>
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public async Task Members_tools_and_hours_add_up_to_the_definitions(int seed)
+    {
+        var random = new Random(seed);
+        var trace = Oracle.Traces.Of(seed);
+        var oracle = MetricsOracle.Of(trace);
+        await using var store = await MetricsStore.CreateAsync();
+        await store.WriteAsync(trace, _ => random.Next(Partitions), () => random.Next(1, 60));
+        var stop = TestContext.Current.CancellationToken;
+        var reader = new MemberReader(store.Pool);
+        var all = new List<Member>();
+        for (Member? after = null; ; after = all[^1])
+        {
+            var page = await reader.ReadAsync(Topics.DefaultTenant, null, null, after, 3, stop);
+            all.AddRange(page);
+            if (page.Count < 3)
+                break;
+        }
+        Assert.Equal(oracle.Projects.SelectMany(p => oracle.UsersOf(p).Select(u => (p, u.User))), all.Select(m => (m.ProjectId, m.UserId)));
+        foreach (var user in oracle.Users)
+        {
+            Assert.Equal(all.Where(m => m.UserId == user), await reader.ReadAsync(Topics.DefaultTenant, null, user, null, 100, stop));
+            var query = new MetricsQuery(Topics.DefaultTenant, user, null);
+            var tools = await store.Reader.ReadAsync(query with { Split = MetricsSplit.Tool }, stop);
+            foreach (var tool in oracle.Tools)
+                Assert.Empty(oracle.User(user, new Question { Tool = tool }).DifferencesTo(JsonSerializer.SerializeToElement(tools.FiguresAt(tool, 0), Json)));
+            var types = await store.Reader.ReadAsync(query with { Split = MetricsSplit.AnnotationType }, stop);
+            foreach (var type in oracle.AnnotationTypes)
+                Assert.Empty(oracle.User(user, new Question { AnnotationType = type }).DifferencesTo(JsonSerializer.SerializeToElement(types.FiguresAt(type, 0), Json)));
+            foreach (var zone in Oracle.Traces.Zones.Select(TimeZoneInfo.FindSystemTimeZoneById))
+                await CompareRhythmAsync(store, oracle, query, zone);
+            var raw = await new RawCountsReader(store.Pool).ReadAsync(query, stop);
+            foreach (var by in raw.GroupBy(r => r.By).Where(g => g.Key != RawCountsBy.AnnotationType))
+                Assert.Equal(oracle.User(user).Events, by.Sum(r => r.Events));
+            Assert.Equal(oracle.User(user).TotalAnnotations, raw.Where(r => r.By == RawCountsBy.AnnotationType).Sum(r => r.Events));
+        }
+    }
+
+    /// <summary>The oracle's series by hour, folded by the clocks of the zone.</summary>
+    static async Task CompareRhythmAsync(MetricsStore store, MetricsOracle oracle, MetricsQuery query, TimeZoneInfo zone)
+    {
+        var rhythm = await new RhythmReader(store.Pool).ReadAsync(query, zone, TestContext.Current.CancellationToken);
+        var hours = oracle.Series(new Question { User = query.UserId }, BucketSize.Hour, zone).Select(b => (Local: TimeZoneInfo.ConvertTime(b.Window.From!.Value, zone), b.Figures)).ToList();
+        foreach (var (hour, sums) in rhythm.Hours.Index())
+        {
+            var expected = hours.Where(h => h.Local.Hour == hour).Select(h => h.Figures).ToList();
+            Assert.Equal((expected.Sum(f => f.ActiveTimeS), expected.Sum(f => f.TotalAnnotations), expected.Sum(f => f.AnnotationsCompleted)), (sums.ActiveSlots * 10, sums.Annotations, sums.Completed));
+        }
+        foreach (var (day, sums) in rhythm.Weekdays.Index())
+            Assert.Equal(hours.Where(h => ((int)h.Local.DayOfWeek + 6) % 7 == day).Sum(h => h.Figures.ActiveTimeS), sums.ActiveSlots * 10);
+        Assert.Equal(hours.Where(h => h.Figures.ActiveTimeS > 0).Select(h => h.Local.Date).Distinct().Count(), rhythm.ActiveDays);
+    }
+
     static async Task CompareAsync(QualityReader reader, string? project, Window window, Quality expected)
     {
         var query = new MetricsQuery(Topics.DefaultTenant, null, project) { Edges = [window.From?.UtcDateTime ?? MetricsQuery.Beginning, window.To?.UtcDateTime ?? MetricsQuery.End] };
