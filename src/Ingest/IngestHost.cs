@@ -12,6 +12,7 @@ using Pipeline.Sinks.Health;
 using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Influx;
 using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Postgres.Erasure;
 using Pipeline.Sinks.Prometheus;
 
 namespace Pipeline.Ingest;
@@ -46,6 +47,7 @@ static class IngestHost
         services.AddSingleton<IngestCountWriter>();
         services.AddSingleton<IngestCounts>();
         services.AddHostedService(p => p.GetRequiredService<IngestCounts>());
+        services.AddSingleton<ErasureRequests>();
         services.AddSingleton<DeadLetterReader>();
         services.AddSingleton<FloodReader>();
         services.AddSingleton<FloodWatch>();

@@ -40,7 +40,7 @@ public sealed class IngestOptions : IValidatableObject
     public bool AllowCredentials { get; set; }
 
     /// <summary>
-    /// Whether <c>ops/*</c> is served. Default false: there are no keys and roles yet, so whoever reaches the port could read what users sent.
+    /// Whether <c>ops/*</c> and erasures are served. Default false: there are no keys and roles yet, so whoever reaches the port could read, or delete, what users sent.
     /// Switch it on where only operators reach it; an Ingest of its own for them may run beside the others.
     /// </summary>
     public bool Operations { get; set; }

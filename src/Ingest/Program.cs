@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Pipeline.Ingest;
+using Pipeline.Ingest.Erasures;
 using Pipeline.Ingest.Events;
 using Pipeline.Ingest.Health;
 using Pipeline.Ingest.Operations;
@@ -24,6 +25,9 @@ return await new HostProgram("pipeline-ingest", IngestHost.Version, IngestHost.S
         api.MapStatistics();
         api.MapPerformance();
         if (app.Services.GetRequiredService<IOptions<IngestOptions>>().Value.Operations)
+        {
             api.MapGroup("ops").MapDeadLetters();
+            api.MapErasures();
+        }
     },
 }.RunAsync(args);

@@ -77,6 +77,12 @@ static partial class Log
     [LoggerMessage(36, LogLevel.Warning, "The outbox waits: {Reason}")]
     public static partial void OutboxWaits(this ILogger log, string reason);
 
+    [LoggerMessage(40, LogLevel.Information, "{Store}: erasure {Id} was carried out; verified by a scan: {Verified}")]
+    public static partial void Erased(this ILogger log, string store, Guid id, bool verified);
+
+    [LoggerMessage(41, LogLevel.Warning, "{Store}: an erasure waits: {Reason}")]
+    public static partial void ErasureFailed(this ILogger log, string store, string reason);
+
     [LoggerMessage(37, LogLevel.Information, "This process publishes the dead letters from now on")]
     public static partial void OutboxTaken(this ILogger log);
 }

@@ -22,11 +22,11 @@ sealed class ProcessorMetrics
     public ProcessorMetrics(IMeterFactory meters, TimeProvider clock)
     {
         var meter = _meter = meters.Create(MeterName);
-        _offsets = meter.CreateCounter<long>("pipeline_process_offsets", description: "Offsets passed by events-postgres, by outcome: stored, duplicate, dead_lettered, absent.");
+        _offsets = meter.CreateCounter<long>("pipeline_process_offsets", description: "Offsets passed by events-postgres, by outcome: stored, duplicate, dead_lettered, dropped (erased by a user's wish), absent.");
         _deadLetters = meter.CreateCounter<long>("pipeline_process_dead_letters", description: "Records dead-lettered, by reason.");
         _batches = meter.CreateCounter<long>("pipeline_process_batches", description: "Transactions committed.");
         _points = meter.CreateCounter<long>("pipeline_write_points", description: "Points that InfluxDB acknowledged, repeats included.");
-        _skipped = meter.CreateCounter<long>("pipeline_write_skipped_events", description: "Invalid events passed over by events-influx, by reason; intentional: events-postgres dead-letters them.");
+        _skipped = meter.CreateCounter<long>("pipeline_write_skipped_events", description: "Events passed over by events-influx, by reason; intentional: events-postgres dead-letters invalid ones, and what a tombstone covers is erased.");
         _lost = meter.CreateCounter<long>("pipeline_write_lost_offsets", description: "Offsets that left the log before events-influx read them; a replay from PostgreSQL can bring their points.");
         _halved = meter.CreateCounter<long>("pipeline_write_halved_batches", description: "Writes that InfluxDB refused as a whole, for one bad line or for their size, and that were halved.");
         _refused = meter.CreateCounter<long>("pipeline_write_refused_points", description: "Points that InfluxDB refused as data; each is a dead letter.");
@@ -58,11 +58,12 @@ sealed class ProcessorMetrics
         Add("stored", outcome.Stored);
         Add("duplicate", outcome.Duplicates);
         Add("dead_lettered", outcome.DeadLettered);
+        Add("dropped", outcome.Dropped);
         Add("absent", outcome.Absent);
-        foreach (var letter in batch.DeadLetters)
+        foreach (var letter in batch.DeadLetters.Where(l => !l.IsErased))
             _deadLetters.Add(1, Label("reason", letter.Fault.Code));
-        if (outcome.DeadLettered > batch.DeadLetters.Count)
-            _deadLetters.Add(outcome.DeadLettered - batch.DeadLetters.Count, Label("reason", new EventFault(FaultReason.ConflictingDuplicate).Code));
+        if (batch.Conflicting.Count > 0)
+            _deadLetters.Add(batch.Conflicting.Count, Label("reason", new EventFault(FaultReason.ConflictingDuplicate).Code));
         if (batch.Events.Count > 0)
             _delay.Record(Math.Max(0, (now - DateTimeOffset.UnixEpoch).TotalSeconds - (batch.Events[0].LoggedAtUs / 1e6)), Label("road", road));
     }
@@ -70,6 +71,8 @@ sealed class ProcessorMetrics
     public void Points(string road, int count) => _points.Add(count, Label("road", road));
 
     public void Skipped(string road, EventFault fault) => _skipped.Add(1, Label("road", road), Label("reason", fault.Code));
+
+    public void Erased(string road) => _skipped.Add(1, Label("road", road), Label("reason", "erased"));
 
     public void PlaceLost(string road, long offsets) => _lost.Add(offsets, Label("road", road));
 

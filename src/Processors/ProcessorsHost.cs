@@ -1,11 +1,13 @@
 using System.Reflection;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using Pipeline.Processors.Consuming;
+using Pipeline.Processors.Erasure;
 using Pipeline.Processors.Events;
 using Pipeline.Processors.Failures;
 using Pipeline.Processors.Failures.RabbitMq;
@@ -13,6 +15,7 @@ using Pipeline.Sinks.Health;
 using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Influx;
 using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Postgres.Erasure;
 using Pipeline.Sinks.Postgres.Events;
 using Pipeline.Sinks.Prometheus;
 
@@ -70,6 +73,11 @@ static class ProcessorsHost
         services.AddSingleton<FloodWatch>();
         services.AddHostedService(p => p.GetRequiredService<FloodWatch>());
         AddRoad(services, (p, _) => NewEventsPostgres(p), p => p.GetRequiredService<SchemaAtStart>().Ready);
+        AddErasure(services, p =>
+        {
+            var postgres = new PostgresErasure(p.GetRequiredService<ErasureTools>().Sessions);
+            return new ErasedStore(ErasureRequests.Postgres, postgres.EraseAsync, postgres.FindAsync);
+        });
     }
 
     static EventsPostgresRoad NewEventsPostgres(IServiceProvider p)
@@ -86,6 +94,17 @@ static class ProcessorsHost
             topic => new PostgresEventStore(sessions, new LogOwnership(new OwnershipRules(owner, kafka.AcceptNewLogs, topic.Tenant)), armed), road);
     }
 
+    static void AddErasure(IServiceCollection services, Func<IServiceProvider, ErasedStore> store)
+    {
+        services.TryAddSingleton(p =>
+        {
+            var settings = Options<PostgresOptions>(p).Build("pipeline-erasure");
+            settings.Pooling = false;
+            return new ErasureTools(new ErasureRequests(p.GetRequiredService<NpgsqlDataSource>()), NpgsqlDataSource.Create(settings), p.GetRequiredService<SchemaAtStart>().Ready);
+        });
+        services.AddSingleton<IHostedService>(p => new ErasureWorker(store(p), p.GetRequiredService<ErasureTools>(), TimeProvider.System, p.GetRequiredService<ILogger<ErasureWorker>>()));
+    }
+
     static void AddEventsInflux(IServiceCollection services)
     {
         services.AddArea<InfluxOptions>(InfluxOptions.Section);
@@ -96,8 +115,13 @@ static class ProcessorsHost
         AddRoad(services, (p, host) => new EventsInfluxRoad(Options<KafkaOptions>(p), p.GetRequiredService<ITopicLogs>(), p.GetRequiredService<PointWriter>(),
             new EventsInfluxSettings(host.CommittedAsync, p.GetRequiredService<KilledRecords>(), p.GetRequiredService<RecordReading>(), TimeProvider.System)
             {
+                Erasures = p.GetRequiredService<TombstoneReader>(),
+                Postgres = p.GetRequiredService<Breakers>().Postgres,
                 PostgresPatience = Options<ProcessorsOptions>(p).RoleSet.Contains(Roles.EventsPostgres) ? TimeSpan.FromSeconds(30) : TimeSpan.Zero,
-            }), _ => Task.CompletedTask);
+            }), p => p.GetRequiredService<SchemaAtStart>().Ready);
+        services.AddSingleton<TombstoneReader>();
+        services.AddSingleton(p => new InfluxErasure(Options<InfluxOptions>(p)));
+        AddErasure(services, p => new InfluxStore(p.GetRequiredService<InfluxErasure>(), p.GetRequiredService<ErasureTools>().Requests, Options<InfluxOptions>(p).Timeout, TimeProvider.System).Erased);
     }
 
     /// <param name="ready">The road begins when this completes.</param>

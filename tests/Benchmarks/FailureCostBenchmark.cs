@@ -128,6 +128,8 @@ static class FailureCostBenchmark
         public Task<IEventTransaction> BeginAsync(CancellationToken stop) => Task.FromResult<IEventTransaction>(this);
         public Task ReleaseAsync(Fence fence, CancellationToken stop) => Task.CompletedTask;
         public Task AdvanceAsync(Fence fence, long next, CancellationToken stop) => Task.CompletedTask;
+        public Task SetAsideAsync(EventBatch batch, CancellationToken stop) => Task.CompletedTask;
+
         public Task EnterIdsAsync(Fence fence, Duplicates ids, CancellationToken stop) => Task.CompletedTask;
         public Task AddRowsAsync(Fence fence, List<EventRow> rows, CancellationToken stop) => Task.CompletedTask;
         public Task AddActivityAsync(Fence fence, List<EventRow> rows, CancellationToken stop) => Task.CompletedTask;

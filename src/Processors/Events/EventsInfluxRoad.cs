@@ -4,6 +4,7 @@ using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Influx;
 using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Postgres.Erasure;
 using Pipeline.Sinks.Postgres.Events;
 
 namespace Pipeline.Processors.Events;
@@ -75,6 +76,8 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Breakers
 
     public void Skipped(EventFault fault) => metrics.Skipped(Road, fault);
 
+    public void Erased() => metrics.Erased(Road);
+
     /// <returns>How many offsets were lost; 0 where the log is another one, which nobody can count.</returns>
     public long PlaceLost(TopicPartition partition, long offset, LogExtent extent)
     {
@@ -98,6 +101,11 @@ sealed record EventsInfluxSettings(Func<TopicPartition, CancellationToken, Task<
     /// record that ends processes; were it read here first each time, the process would die of it without end. Bounded, so that PostgreSQL does not hold InfluxDB.
     /// </summary>
     public TimeSpan PostgresPatience { get; init; }
+
+    public required TombstoneReader Erasures { get; init; }
+
+    /// <summary>Through which the store of tombstones is asked.</summary>
+    public required Breaker Postgres { get; init; }
 }
 
 /// <summary>One partition on its way to InfluxDB.</summary>
@@ -107,6 +115,9 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
     EventRecord? _record;
     IReadOnlySet<long> _killed = new HashSet<long>();
     readonly PointBatch _points = new();
+    readonly Tombstones _tombstones = new();
+    readonly List<(int Index, string Tenant, Guid EventId)> _suspects = [];
+    readonly HashSet<int> _erased = [];
     readonly List<DeadLetter> _letters = [];
 
     public PartitionCounts Counts { get; private set; }
@@ -125,8 +136,11 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
 
     public async Task<long> ProcessAsync(RecordBatch records, CancellationToken stop)
     {
+        // A write of points that were read before a tombstone came ends within its timeout: the erasure waits for that.
+        await settings.Postgres.RunAsync(s => settings.Erasures.RefreshAsync(_tombstones, s), stop);
         await settings.Reading.TogetherAsync(_log!.ToString(), () => Read(records), stop);
-        Counts += await writer.WriteAsync(_log!, _points, 0, _points.Count, stop);
+        foreach (var (first, last) in await WithoutErasedAsync(stop))
+            Counts += await writer.WriteAsync(_log!, _points, first, last, stop);
         foreach (var letter in _letters)
             await writer.WriteLetterAsync(_log!, letter, stop);
         Counts += new PartitionCounts(DeadLetters: _letters.Count);
@@ -137,6 +151,7 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
     {
         _points.Clear();
         _letters.Clear();
+        _suspects.Clear();
         foreach (var record in records.Records)
             Read(record);
         return _points.Count;
@@ -157,7 +172,7 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
             read = true;
             if (fault.Exists)
                 writer.Skipped(fault);
-            else
+            else if (!_tombstones.Any || !IsErased(record.Message.Value))
                 _points.Add(record, _record);
         }
         catch (Exception e)
@@ -168,6 +183,43 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
             else
                 writer.Skipped(new EventFault(FaultReason.ProcessorFailed));
         }
+    }
+
+    bool IsErased(byte[] value)
+    {
+        Span<byte> scratch = stackalloc byte[JsonStrings.DecodedKeyBytesMax];
+        JsonStrings.TryDecodeKey(_record!.Parsed.UserId, value, scratch, out var user);
+        var (origin, userId) = (_record.Origin, System.Text.Encoding.UTF8.GetString(user));
+        if (_tombstones.Covers(origin.Tenant, userId, origin.ReceivedAtUs, origin.OccurredAtUs))
+        {
+            writer.Erased();
+            return true;
+        }
+        if (_tombstones.Names(origin.Tenant, userId))
+            _suspects.Add((_points.Count, origin.Tenant, origin.EventId));
+        return false;
+    }
+
+    /// <summary>Of a user who was erased, what came after the tombstone may be new, or a resend of what was erased.</summary>
+    /// <returns>The stretches of points to be written.</returns>
+    async Task<List<(int First, int Last)>> WithoutErasedAsync(CancellationToken stop)
+    {
+        var stretches = new List<(int, int)>();
+        var from = 0;
+        foreach (var tenant in _suspects.GroupBy(s => s.Tenant))
+        {
+            var erased = await settings.Postgres.RunAsync(s => settings.Erasures.ErasedAsync(tenant.Key, [.. tenant.Select(t => t.EventId)], s), stop);
+            _erased.UnionWith(tenant.Where(t => erased.Contains(t.EventId)).Select(t => t.Index));
+        }
+        foreach (var index in _erased.Order())
+        {
+            writer.Erased();
+            stretches.Add((from, index));
+            from = index + 1;
+        }
+        _erased.Clear();
+        stretches.Add((from, _points.Count));
+        return stretches;
     }
 
     public Task ReleaseAsync(CancellationToken stop) => Task.CompletedTask;

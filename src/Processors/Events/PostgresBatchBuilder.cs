@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Confluent.Kafka;
 using Pipeline.Contracts.Events;
 using Pipeline.Sinks.Postgres.Events;
@@ -63,48 +62,14 @@ sealed class PostgresBatchBuilder(TopicOptions topic, string topicId, RecordRead
 
     EventRow Row(ConsumeResult<byte[], byte[]> record)
     {
-        ref var parsed = ref _record.Parsed;
         var origin = _record.Origin;
-        var value = record.Message.Value;
-        var digest = new byte[EventIdentity.DigestBytes];
-        EventIdentity.Digest(value, digest);
-        return new EventRow
-        {
-            Offset = record.Offset.Value,
-            EventId = origin.EventId,
-            Type = parsed.Type,
-            OccurredAtUs = origin.OccurredAtUs,
-            ReceivedAtUs = origin.ReceivedAtUs,
-            LoggedAtUs = origin.LoggedAtUs,
-            Tenant = origin.Tenant,
-            UserId = Text(parsed.UserId, value)!,
-            ProjectId = Text(parsed.ProjectId, value)!,
-            Tool = Text(parsed.Tool, value) ?? origin.Tool,
-            AnnotationType = parsed.Type == EventType.Annotation ? Text(parsed[DataField.AnnotationType], value) : null,
-            DurationMs = parsed.Type is EventType.Annotation or EventType.TaskStatus or EventType.ToolEfficiency or EventType.UserInteraction ? parsed.DurationMs(value) : double.NaN,
-            Success = parsed[DataField.Success].Kind == JsonTokenType.True,
-            Action = EventActions.Of(parsed, value),
-            ObjectId = parsed.Type == EventType.Annotation ? Text(parsed[DataField.ObjectId], value) : null,
-            Source = EventActions.SourceOf(parsed, value),
-            TaskId = parsed.Type == EventType.TaskStatus ? Text(parsed[DataField.TaskId], value) : null,
-            Fps = parsed.Type == EventType.Performance && parsed[DataField.Fps] is { Kind: JsonTokenType.Number } fps ? JsonNumbers.ToDouble(fps.Raw(value)) : double.NaN,
-            SentAtUs = origin.SentAtUs,
-            Corrected = origin.Corrected,
-            Header = origin.Header,
-            RecordKey = record.Message.Key,
-            OtherHeaders = record.Message.Headers is { Count: 1 } && origin.Header is not null ? [] : OtherHeaders(record, origin),
-            Value = value,
-            Digest = digest,
-        };
-    }
-
-    string? Text(Token token, ReadOnlySpan<byte> value)
-    {
-        if (token.Kind != JsonTokenType.String)
-            return null;
-        Span<byte> scratch = stackalloc byte[JsonStrings.DecodedKeyBytesMax];
-        JsonStrings.TryDecodeKey(token, value, scratch, out var text);
-        return _strings.Get(text);
+        var row = EventReading.Row(_record.Parsed, record.Message.Value,
+            new EventOccasion(record.Offset.Value, origin.EventId, origin.OccurredAtUs, origin.ReceivedAtUs, origin.LoggedAtUs, origin.Tenant, origin.Tool, origin.Header), _strings.Get);
+        row.SentAtUs = origin.SentAtUs;
+        row.Corrected = origin.Corrected;
+        row.RecordKey = record.Message.Key;
+        row.OtherHeaders = record.Message.Headers is { Count: 1 } && origin.Header is not null ? [] : OtherHeaders(record, origin);
+        return row;
     }
 
     static IReadOnlyList<KeyValuePair<string, byte[]?>> HeadersOf(ConsumeResult<byte[], byte[]> record) =>

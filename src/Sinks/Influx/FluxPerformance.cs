@@ -1,14 +1,11 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using Pipeline.Contracts.Events;
 
 namespace Pipeline.Sinks.Influx;
 
 /// <summary>
-/// Performance in Flux. What a caller gave is never part of the script: it comes as options of a file of its own, in the form of Flux's
-/// syntax tree, which InfluxDB takes as <c>extern</c>.
+/// Performance in Flux.
 /// </summary>
 static class FluxPerformance
 {
@@ -17,30 +14,13 @@ static class FluxPerformance
     /// <summary>The body of <c>/api/v2/query</c>.</summary>
     public static byte[] Body(PerformanceQuery query, string bucket)
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer))
-        {
-            json.WriteStartObject();
-            json.WriteString("query", Script(query));
-            json.WriteStartObject("extern");
-            json.WriteString("type", "File");
-            json.WriteStartArray("imports");
-            json.WriteEndArray();
-            json.WriteStartArray("body");
-            Option(json, "bucket", "StringLiteral", () => json.WriteString("value", bucket));
-            Option(json, "since", "DateTimeLiteral", () => json.WriteString("value", query.From));
-            Option(json, "until", "DateTimeLiteral", () => json.WriteString("value", query.To));
-            Option(json, "step", "DurationLiteral", () => Seconds(json, query.StepSeconds));
-            Option(json, "project", "StringLiteral", () => json.WriteString("value", LineProtocol.TagAsStored(query.ProjectId)));
-            if (query.UserId is { } user)
-                Option(json, "user", "StringLiteral", () => json.WriteString("value", LineProtocol.TagAsStored(user)));
-            if (query.Tool is { } tool)
-                Option(json, "tool", "StringLiteral", () => json.WriteString("value", LineProtocol.TagAsStored(tool)));
-            json.WriteEndArray();
-            json.WriteEndObject();
-            json.WriteEndObject();
-        }
-        return buffer.WrittenSpan.ToArray();
+        var script = new FluxScript(Script(query)).With("bucket", bucket).With("since", query.From).With("until", query.To).With("step", TimeSpan.FromSeconds(query.StepSeconds))
+            .With("project", LineProtocol.TagAsStored(query.ProjectId));
+        if (query.UserId is { } user)
+            script.With("user", LineProtocol.TagAsStored(user));
+        if (query.Tool is { } tool)
+            script.With("tool", LineProtocol.TagAsStored(tool));
+        return script.Body();
     }
 
     static string Script(PerformanceQuery query) => $"""
@@ -54,34 +34,6 @@ static class FluxPerformance
           |> aggregateWindow(every: step, fn: mean, timeSrc: "_start", createEmpty: false)
           |> keep(columns: ["_field", "_time", "_value"])
         """;
-
-    static void Option(Utf8JsonWriter json, string name, string type, Action write)
-    {
-        json.WriteStartObject();
-        json.WriteString("type", "OptionStatement");
-        json.WriteStartObject("assignment");
-        json.WriteString("type", "VariableAssignment");
-        json.WriteStartObject("id");
-        json.WriteString("type", "Identifier");
-        json.WriteString("name", name);
-        json.WriteEndObject();
-        json.WriteStartObject("init");
-        json.WriteString("type", type);
-        write();
-        json.WriteEndObject();
-        json.WriteEndObject();
-        json.WriteEndObject();
-    }
-
-    static void Seconds(Utf8JsonWriter json, long seconds)
-    {
-        json.WriteStartArray("values");
-        json.WriteStartObject();
-        json.WriteNumber("magnitude", seconds);
-        json.WriteString("unit", "s");
-        json.WriteEndObject();
-        json.WriteEndArray();
-    }
 
     /// <summary>Reads the CSV of the answer. Names, times and numbers are never quoted; a failure in mid-answer is a table with the column <c>error</c>.</summary>
     /// <exception cref="InfluxUnavailableException">The answer is a failure, or none that can be read.</exception>

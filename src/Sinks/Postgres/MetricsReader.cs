@@ -101,12 +101,12 @@ public sealed class MetricsReader(NpgsqlDataSource database)
         return sums;
     }
 
-    /// <summary>One user after the other: rows of an hour are united over projects and logs before gaps are filled.</summary>
+    /// <summary>One user after the other: rows of a bucket are united over projects and logs before gaps are filled.</summary>
     static async Task<Dictionary<(string, int), TimeSums>> ReadTimeAsync(NpgsqlDataReader reader, MetricsQuery query, CancellationToken stop)
     {
         var time = new UserTime(query);
         while (await reader.ReadAsync(stop))
-            time.Add(reader.GetString(0), reader.GetDateTime(1), reader.GetFieldValue<BitArray>(2), reader.GetFieldValue<BitArray>(3));
+            time.Add(reader.GetString(0), reader.GetDateTime(1), reader.GetBoolean(2), reader.GetFieldValue<BitArray>(3));
         return time.End();
     }
 }

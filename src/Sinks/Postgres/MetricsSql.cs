@@ -30,13 +30,13 @@ static class MetricsSql
         return command;
     }
 
-    /// <summary>User, project, hour, slots of work, slots of all events; by user, then hour. Reaches as far beyond the window as a gap may.</summary>
+    /// <summary>User, bucket, whether it is of work, slots; by user, then bucket. Reaches as far beyond the window as a gap may, and behind it as far as an event.</summary>
     public static NpgsqlBatchCommand Slots(MetricsQuery query)
     {
-        var reach = TimeSpan.FromSeconds(Math.Max(MetricsQuery.SessionGapSeconds, query.GapSeconds) + 3600);
+        var reach = TimeSpan.FromSeconds(MetricsQuery.SessionGapSeconds) + TimeSpan.FromMinutes(15);
         var command = new NpgsqlBatchCommand();
-        var from = From(command, "slots", "hour", query, query.Edges[0] - reach, query.Edges[^1] + reach, "");
-        command.CommandText = $"SELECT user_id, hour, active, present FROM {from} ORDER BY user_id, hour";
+        var from = From(command, "activity", "bucket", query, query.Edges[0] - reach, query.Edges[^1] + reach + TimeSpan.FromMinutes(30), "");
+        command.CommandText = $"SELECT user_id, bucket, event_type <= 4, bit_or(slots) FROM {from} GROUP BY 1, 2, 3 ORDER BY 1, 2";
         return command;
     }
 
@@ -62,12 +62,12 @@ static class MetricsSql
         return command;
     }
 
-    /// <summary>User, project, hour, slots of all events, slots of performance events; by user, then hour.</summary>
+    /// <summary>User, bucket, whether it is of performance events, slots; by user, then bucket.</summary>
     public static NpgsqlBatchCommand Performance(MetricsQuery query, DateTime from, DateTime to)
     {
         var command = new NpgsqlBatchCommand();
-        var rows = From(command, "slots", "hour", query, from, to, "");
-        command.CommandText = $"SELECT user_id, hour, present, performance FROM {rows} ORDER BY user_id, hour";
+        var rows = From(command, "activity", "bucket", query, from, to, "");
+        command.CommandText = $"SELECT user_id, bucket, event_type = 5, bit_or(slots) FROM {rows} GROUP BY 1, 2, 3 ORDER BY 1, 2";
         return command;
     }
 

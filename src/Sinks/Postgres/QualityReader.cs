@@ -61,23 +61,23 @@ public sealed class QualityReader(NpgsqlDataSource database)
         }
     }
 
-    /// <summary>The window, then for those whose last session runs on beyond it as much more as it takes, in steps that double.</summary>
+    /// <summary>The window, then again for those whose last session runs on beyond it, with as much more as it takes, in steps that double.</summary>
     static async Task ReadSessionsAsync(NpgsqlConnection connection, MetricsQuery query, List<QualitySums> buckets, CancellationToken stop)
     {
         var coverage = new SessionCoverage(query.Edges);
-        var (from, to) = (query.Edges[0] - SessionGap - Hour, query.Edges[^1] + Hour);
-        to -= TimeSpan.FromTicks(to.Ticks % Hour.Ticks);
+        var to = query.Edges[^1] + Hour;
         for (var step = Hour; ; step *= 2)
         {
-            await using (var batch = new NpgsqlBatch(connection) { BatchCommands = { MetricsSql.Performance(query, from, to) } })
+            await using (var batch = new NpgsqlBatch(connection) { BatchCommands = { MetricsSql.Performance(query, query.Edges[0] - SessionGap - Hour, to) } })
             await using (var reader = await batch.ExecuteReaderAsync(stop))
                 while (await reader.ReadAsync(stop))
-                    coverage.Add(reader.GetString(0), reader.GetDateTime(1), reader.GetFieldValue<BitArray>(2), reader.GetFieldValue<BitArray>(3), to);
-            coverage.End(to);
+                    coverage.Add(reader.GetString(0), reader.GetDateTime(1), reader.GetBoolean(2), reader.GetFieldValue<BitArray>(3), to);
+            coverage.EndUser(to);
             if (coverage.Open.Count == 0)
                 break;
             query = query with { Users = [.. coverage.Open] };
-            (from, to) = (to, to + step);
+            coverage.Open.Clear();
+            to += step;
         }
         foreach (var (i, sums) in buckets.Index())
             (sums.Sessions, sums.SessionsWithPerformance) = (coverage.Sessions[i], coverage.Covered[i]);

@@ -19,16 +19,9 @@ public sealed class RhythmReader(NpgsqlDataSource database)
             rhythm.AddWork(reader.GetDateTime(0), reader.GetInt64(1), reader.GetInt64(2));
         await reader.NextResultAsync(stop);
         var active = new SlotUnion();
-        DateTime? hour = null;
         while (await reader.ReadAsync(stop))
-        {
-            if (hour is { } before && before != reader.GetDateTime(1))
-                active.EndHour(SlotUnion.SlotOf(before));
-            hour = reader.GetDateTime(1);
-            active.Unite(reader.GetFieldValue<BitArray>(2));
-        }
-        if (hour is { } last)
-            active.EndHour(SlotUnion.SlotOf(last));
+            if (reader.GetBoolean(2))
+                active.Unite(reader.GetDateTime(1), reader.GetFieldValue<BitArray>(3));
         foreach (var (first, end) in ActiveTime.Runs(active.Slots, query.GapSeconds))
             rhythm.AddActive(first, end);
         return rhythm;

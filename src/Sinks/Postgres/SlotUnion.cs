@@ -4,34 +4,56 @@ using Pipeline.Sinks.Metrics;
 
 namespace Pipeline.Sinks.Postgres;
 
-/// <summary>One user's occupied slots of one kind: rows of an hour are united over projects and logs, hours follow each other.</summary>
+/// <summary>One user's occupied slots of one kind, united over buckets, projects and logs.</summary>
 sealed class SlotUnion
 {
-    const int Words = (SlotBits.SlotsPerHour + 31) / 32;
-
-    readonly int[] _hour = new int[Words], _row = new int[Words];
+    readonly int[] _row = new int[(SlotBits.Count + 31) / 32];
     readonly List<long> _slots = [];
+    bool _isOrdered = true;
 
-    /// <summary>Ascending, of the hours that ended.</summary>
-    public IReadOnlyList<long> Slots => _slots;
+    /// <summary>Ascending, none twice.</summary>
+    public IReadOnlyList<long> Slots
+    {
+        get
+        {
+            if (!_isOrdered)
+                Order();
+            return _slots;
+        }
+    }
 
     public static long SlotOf(DateTime time) => SlotBits.SlotOf((time - DateTime.UnixEpoch).Ticks / 10);
 
-    public void Unite(BitArray row)
+    /// <param name="bucket">Where the row's bucket begins.</param>
+    public void Unite(DateTime bucket, BitArray row)
     {
         row.CopyTo(_row, 0);
-        for (var i = 0; i < Words; i++)
-            _hour[i] |= _row[i];
+        var first = SlotOf(bucket) - SlotBits.SlotsBefore;
+        for (var i = 0; i < _row.Length; i++)
+            for (var word = (uint)_row[i]; word != 0; word &= word - 1)
+                Add(first + (i * 32) + BitOperations.TrailingZeroCount(word));
     }
 
-    /// <param name="first">The hour's first slot.</param>
-    public void EndHour(long first)
+    void Add(long slot)
     {
-        for (var i = 0; i < Words; i++)
-            for (var word = (uint)_hour[i]; word != 0; word &= word - 1)
-                _slots.Add(first + (i * 32) + BitOperations.TrailingZeroCount(word));
-        Array.Clear(_hour);
+        _isOrdered &= _slots.Count == 0 || slot > _slots[^1];
+        _slots.Add(slot);
     }
 
-    public void Clear() => _slots.Clear();
+    void Order()
+    {
+        _slots.Sort();
+        var kept = 0;
+        for (var i = 0; i < _slots.Count; i++)
+            if (kept == 0 || _slots[i] != _slots[kept - 1])
+                _slots[kept++] = _slots[i];
+        _slots.RemoveRange(kept, _slots.Count - kept);
+        _isOrdered = true;
+    }
+
+    public void Clear()
+    {
+        _slots.Clear();
+        _isOrdered = true;
+    }
 }

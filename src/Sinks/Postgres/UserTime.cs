@@ -3,38 +3,29 @@ using Pipeline.Sinks.Metrics;
 
 namespace Pipeline.Sinks.Postgres;
 
-/// <summary>Folds rows of slots, ordered by user and hour, into time by part and bucket.</summary>
+/// <summary>Folds rows of slots, ordered by user, into time by part and bucket.</summary>
 sealed class UserTime(MetricsQuery query)
 {
     readonly long[] _edges = [.. query.Edges.Select(SlotUnion.SlotOf)];
     readonly Dictionary<(string Part, int Bucket), TimeSums> _time = [];
     readonly SlotUnion _active = new(), _present = new();
     string? _user;
-    long _hour;
 
-    public void Add(string user, DateTime hour, BitArray active, BitArray present)
+    /// <param name="isWork">Whether the slots are of work, and not of other events.</param>
+    public void Add(string user, DateTime bucket, bool isWork, BitArray slots)
     {
-        var slot = SlotUnion.SlotOf(hour);
-        if (user != _user || slot != _hour)
-            EndHour();
         if (user != _user)
             EndUser();
-        (_user, _hour) = (user, slot);
-        _active.Unite(active);
-        _present.Unite(present);
+        _user = user;
+        _present.Unite(bucket, slots);
+        if (isWork)
+            _active.Unite(bucket, slots);
     }
 
     public Dictionary<(string Part, int Bucket), TimeSums> End()
     {
-        EndHour();
         EndUser();
         return _time;
-    }
-
-    void EndHour()
-    {
-        _active.EndHour(_hour);
-        _present.EndHour(_hour);
     }
 
     void EndUser()

@@ -76,13 +76,15 @@ public sealed class QualityTests
         return answer.Json;
     }
 
+    /// <param name="present">Slots of the hour, which may lie in the half hours before and behind it.</param>
     static async Task SlotsAsync(IngestUnderTest host, string user, string project, string hour, int[] present, int[] performance)
     {
-        static string Bits(int[] set) => new([.. Enumerable.Range(0, 360).Select(i => set.Contains(i) ? '1' : '0')]);
         await host.Database!.RowsAsync("INSERT INTO rev_1.members (tenant, project_id, user_id) VALUES ('default', $1, $2) ON CONFLICT DO NOTHING", _ => 0, project, user);
-        await host.Database.RowsAsync("""
-            INSERT INTO rev_1.slots (log_id, tenant, user_id, project_id, hour, active, present, performance)
-            VALUES (1, 'default', $1, $2, $3::text::timestamptz, repeat('0', 360)::bit(360), $4::text::bit(360), $5::text::bit(360))
-            """, _ => 0, user, project, hour, Bits(present), Bits(performance));
+        foreach (var (type, slots) in ((int, int[])[])[(4, present), (5, performance)])
+            foreach (var quarter in slots.GroupBy(s => s / 90))
+                await host.Database.RowsAsync("""
+                    INSERT INTO rev_1.activity (log_id, tenant, user_id, project_id, bucket, event_type, tool, annotation_type, events, succeeded, durations, duration_us, duration_outliers, slots, first_at, last_at)
+                    VALUES (1, 'default', $1, $2, $3::text::timestamptz + $4 * interval '15 min', $5, '', '', 1, 1, 0, 0, 0, $6::text::bit(270), now(), now())
+                    """, _ => 0, user, project, hour, quarter.Key, (short)type, new string([.. Enumerable.Range(-180, 270).Select(i => quarter.Contains((quarter.Key * 90) + i) ? '1' : '0')]));
     }
 }

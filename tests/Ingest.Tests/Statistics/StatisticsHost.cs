@@ -21,23 +21,15 @@ public sealed class StatisticsHost : IAsyncLifetime
         return host;
     }
 
-    /// <summary>As the processors would have written it: annotation events of one quarter of an hour, all successful and completed, and as many slots of work as seconds/10 in its hour.</summary>
+    /// <summary>As the processors would have written it: annotation events of one quarter of an hour, all successful and completed, and as many slots of work from its beginning on.</summary>
     internal static async Task StoreAsync(IngestUnderTest host, string user, string project, string quarter, int annotations, int activeSlots = 0, string tool = "", string type = "box", int completed = -1)
     {
         await host.Database!.RowsAsync("INSERT INTO rev_1.members (tenant, project_id, user_id) VALUES ('default', $1, $2) ON CONFLICT DO NOTHING", _ => 0, project, user);
         await host.Database.RowsAsync("""
-            INSERT INTO rev_1.activity (log_id, tenant, user_id, project_id, bucket, event_type, tool, annotation_type, events, succeeded, durations, duration_us, duration_outliers, completed, first_at, last_at)
-            VALUES (1, 'default', $1, $2, $3::text::timestamptz, 1, $5, $6, $4, $4, $4, $4 * 1000000, 0, $7, $3::text::timestamptz, $3::text::timestamptz + '1 minute')
-            """, _ => 0, user, project, quarter, annotations, tool, type, completed < 0 ? annotations : completed);
-        if (activeSlots == 0)
-            return;
-        var first = DateTimeOffset.Parse(quarter, System.Globalization.CultureInfo.InvariantCulture).Minute * 6;
-        var bits = new string([.. Enumerable.Range(0, 360).Select(i => i >= first && i < first + activeSlots ? '1' : '0')]);
-        await host.Database.RowsAsync("""
-            INSERT INTO rev_1.slots (log_id, tenant, user_id, project_id, hour, active, present, performance)
-            VALUES (1, 'default', $1, $2, date_trunc('hour', $3::text::timestamptz), $4::text::bit(360), $4::text::bit(360), repeat('0', 360)::bit(360))
-            ON CONFLICT (tenant, user_id, project_id, hour, log_id) DO UPDATE SET active = slots.active | excluded.active, present = slots.present | excluded.present
-            """, _ => 0, user, project, quarter, bits);
+            INSERT INTO rev_1.activity (log_id, tenant, user_id, project_id, bucket, event_type, tool, annotation_type, events, succeeded, durations, duration_us, duration_outliers, completed, slots, first_at, last_at)
+            VALUES (1, 'default', $1, $2, $3::text::timestamptz, 1, $5, $6, $4, $4, $4, $4 * 1000000, 0, $7, $8::text::bit(270), $3::text::timestamptz, $3::text::timestamptz + '1 minute')
+            """, _ => 0, user, project, quarter, annotations, tool, type, completed < 0 ? annotations : completed,
+            new string([.. Enumerable.Range(-180, 270).Select(i => i >= 0 && i < activeSlots ? '1' : '0')]));
     }
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;

@@ -13,7 +13,7 @@ public sealed class AgreementTests
 
     static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    static int Seed => int.TryParse(Environment.GetEnvironmentVariable("PIPELINE_TEST_SEED"), out var seed) ? seed : 20261121;
+    internal static int Seed => int.TryParse(Environment.GetEnvironmentVariable("PIPELINE_TEST_SEED"), out var seed) ? seed : 20261121;
 
     public static TheoryData<int> Seeds => [.. Enumerable.Range(Seed, Traces)];
 
@@ -129,7 +129,7 @@ public sealed class AgreementTests
         Assert.True(differences.Count == 0, $"{project} {window}\n{string.Join('\n', differences)}");
     }
 
-    static async Task AssertAgreesAsync(MetricsReader reader, MetricsOracle oracle, Random random)
+    internal static async Task AssertAgreesAsync(MetricsReader reader, MetricsOracle oracle, Random random)
     {
         var times = oracle.Users.SelectMany(u => oracle.ProjectsOf(u)).Select(p => p.LastActivity).Order().ToList();
         var middle = Quarter(times[times.Count / 2]);

@@ -7,6 +7,7 @@ using Pipeline.Pipeline.Tests.Harness;
 using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Events;
 using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Postgres.Erasure;
 using Pipeline.Sinks.Postgres.Events;
 
 namespace Pipeline.Processors.Tests.Metrics;
@@ -39,6 +40,17 @@ sealed class MetricsStore : IAsyncDisposable
 
     public MetricsReader Reader => new(Pool);
 
+    /// <summary>Commits a tombstone and deletes what it covers.</summary>
+    public async Task<ErasureRequest> EraseAsync(string user, DateTime? from = null, DateTime? to = null)
+    {
+        var requests = new ErasureRequests(Pool);
+        await requests.CreateAsync(Topics.DefaultTenant, user, from, to, Stop);
+        var request = (await requests.OpenAsync(ErasureRequests.Postgres, Stop))[^1];
+        await new PostgresErasure(_sessions).EraseAsync(request, Stop);
+        Assert.Empty(await new PostgresErasure(_sessions).FindAsync(request, Stop));
+        return request;
+    }
+
     static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     public static async Task<MetricsStore> CreateAsync()
@@ -52,6 +64,9 @@ sealed class MetricsStore : IAsyncDisposable
     /// <param name="partitionOf">Where each event is, by its place in the list.</param>
     public async Task WriteAsync(IReadOnlyList<TraceEvent> events, Func<int, int> partitionOf, Func<int> batchEvents)
     {
+        foreach (var writer in _writers)
+            await writer.DisposeAsync();
+        _writers.Clear();
         foreach (var partition in events.Select((e, i) => (Event: e, Partition: partitionOf(i))).GroupBy(e => e.Partition, e => e.Event).OrderBy(p => p.Key))
         {
             var writer = await OwnerAsync(partition.Key);

@@ -52,6 +52,9 @@ sealed class SimulatedTransaction(SimulatedSession session, SimulatedStore store
             throw new FencedException("an id left the ledger between two statements");
     }
 
+    /// <summary>Nobody asks for an erasure here.</summary>
+    public Task SetAsideAsync(EventBatch batch, CancellationToken stop) => Task.CompletedTask;
+
     /// <summary>In two halves: a process stopped between them is inside COPY, where no idle timeout ends its session.</summary>
     public async Task AddRowsAsync(Fence fence, List<EventRow> rows, CancellationToken stop)
     {

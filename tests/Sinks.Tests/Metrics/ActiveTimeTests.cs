@@ -67,23 +67,23 @@ public sealed class ActiveTimeTests
     }
 
     [Fact]
-    public void Bits_of_an_hour_stand_in_the_order_of_its_slots()
+    public void Bits_of_a_bucket_stand_in_the_order_of_its_slots()
     {
         var random = Seeds.Next();
         for (var round = 0; round < 200; round++)
         {
             var bits = new SlotBits();
-            var expected = new bool[SlotBits.SlotsPerHour];
+            var expected = new bool[SlotBits.Count];
             for (var i = random.Next(4); i >= 0; i--)
             {
-                var first = random.Next(SlotBits.SlotsPerHour);
-                var last = random.Next(first, SlotBits.SlotsPerHour);
+                var first = random.Next(SlotBits.Count);
+                var last = random.Next(first, SlotBits.Count);
                 bits.Set(first, last);
                 Array.Fill(expected, true, first, last - first + 1);
             }
             var bytes = new byte[SlotBits.Bytes];
             bits.Write(bytes);
-            Assert.Equal(expected, Enumerable.Range(0, SlotBits.SlotsPerHour).Select(i => (bytes[i / 8] >> (7 - (i % 8)) & 1) == 1));
+            Assert.Equal(expected, Enumerable.Range(0, SlotBits.Count).Select(i => (bytes[i / 8] >> (7 - (i % 8)) & 1) == 1));
         }
     }
 

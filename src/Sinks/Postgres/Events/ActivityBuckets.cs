@@ -23,6 +23,9 @@ sealed class ActivityBuckets
         /// <summary>What objects and tasks count for here. Another log may have counted what this one takes away, so that one log's figure can be negative.</summary>
         public long Completed, Net, Sourced, FromModel, FromModelChanged, ObjectsSaved, ObjectsReworked, TasksSubmitted, TasksFirstPass, Items;
 
+        /// <summary>Occupied 10-second slots.</summary>
+        public SlotBits Slots;
+
         public Bins CompletionTimes, LoadTimes, FrameSwitchTimes, SaveTimes, Fps;
 
         /// <summary>Whether events came, or anything is left of what objects and tasks added and took away.</summary>
@@ -42,7 +45,7 @@ sealed class ActivityBuckets
 
     public void Add(EventRow row)
     {
-        var sums = Of(new Key(row.Tenant, row.UserId, row.ProjectId, FloorTo(row.OccurredAtUs, BucketUs), row.Type, row.Tool ?? "", row.AnnotationType ?? ""));
+        var sums = Of(KeyOf(row));
         sums.Events++;
         sums.Succeeded += row.Success ? 1 : 0;
         sums.FirstUs = Math.Min(sums.FirstUs, row.OccurredAtUs);
@@ -55,17 +58,35 @@ sealed class ActivityBuckets
         sums.Undos += row.Action == EventAction.Undo ? 1 : 0;
         if (row.Fps is >= 0 and <= FpsMax)
             sums.Fps.Add((long)Math.Floor((row.Fps * 1_000_000) + 0.5));
-        AddWithoutObject(sums, row);
+        CreditWithoutObject(sums, row, 1);
         AddDuration(sums, row);
+        AddSlots(sums, row);
+    }
+
+    /// <summary>From begin to end; the end's slot alone without a duration in range.</summary>
+    static void AddSlots(Sums sums, EventRow row)
+    {
+        var us = TryDuration(row.DurationMs, out var duration) ? duration : 0;
+        var first = SlotBits.FirstSlot(FloorTo(row.OccurredAtUs, BucketUs));
+        sums.Slots.Set((int)(SlotBits.SlotOf(row.OccurredAtUs - us) - first), (int)(SlotBits.SlotOf(row.OccurredAtUs) - first));
     }
 
     /// <summary>Completions and deletions that name no object count each.</summary>
-    static void AddWithoutObject(Sums sums, EventRow row)
+    static void CreditWithoutObject(Sums sums, EventRow row, int sign)
     {
         if (row.Type != EventType.Annotation || row.ObjectId is not null || !row.Success)
             return;
-        sums.Completed += row.Action is EventAction.Create or EventAction.Complete ? 1 : 0;
-        sums.Net += row.Action == EventAction.Create ? 1 : row.Action == EventAction.Delete ? -1 : 0;
+        sums.Completed += row.Action is EventAction.Create or EventAction.Complete ? sign : 0;
+        sums.Net += row.Action == EventAction.Create ? sign : row.Action == EventAction.Delete ? -sign : 0;
+    }
+
+    /// <summary>Takes away what an event counts for as a completion or deletion of its own.</summary>
+    public void UncreditWithoutObject(EventRow row) => CreditWithoutObject(Of(KeyOf(row)), row, -1);
+
+    public void Remove(Func<Key, bool> which)
+    {
+        foreach (var key in _buckets.Keys.Where(which).ToList())
+            _buckets.Remove(key);
     }
 
     static void AddDuration(Sums sums, EventRow row)
@@ -108,7 +129,9 @@ sealed class ActivityBuckets
         return sums;
     }
 
-    Sums Of(Key key)
+    static Key KeyOf(EventRow row) => new(row.Tenant, row.UserId, row.ProjectId, FloorTo(row.OccurredAtUs, BucketUs), row.Type, row.Tool ?? "", row.AnnotationType ?? "");
+
+    public Sums Of(Key key)
     {
         if (!_buckets.TryGetValue(key, out var sums))
             _buckets.Add(key, sums = new Sums());

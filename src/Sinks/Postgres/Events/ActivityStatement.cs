@@ -17,7 +17,7 @@ static class ActivityStatement
     /// <summary>Put one behind the other.</summary>
     static readonly string[] Histograms = ["completion_times", "load_times", "frame_switch_times", "save_times", "fps"];
 
-    static readonly string Columns = string.Join(", ", [.. Keys, .. Sums, .. Histograms, "first_at", "last_at"]);
+    static readonly string Columns = string.Join(", ", [.. Keys, .. Sums, .. Histograms, "slots", "first_at", "last_at"]);
 
     static readonly short ColumnCount = (short)Columns.Split(',').Length;
 
@@ -31,11 +31,11 @@ static class ActivityStatement
         ON CONFLICT ({string.Join(", ", Keys)}) DO UPDATE SET
             {string.Join(", ", Sums.Select(c => $"{c} = activity.{c} + excluded.{c}"))},
             {string.Join(", ", Histograms.Select(c => $"{c} = add_bins(activity.{c}, excluded.{c})"))},
-            first_at = least(activity.first_at, excluded.first_at), last_at = greatest(activity.last_at, excluded.last_at)
+            slots = activity.slots | excluded.slots, first_at = least(activity.first_at, excluded.first_at), last_at = greatest(activity.last_at, excluded.last_at)
         """;
 
     /// <returns>Whether there is anything to merge.</returns>
-    public static async Task<bool> CopyAsync(NpgsqlConnection session, CopyBuffer buffer, Fence fence, ActivityBuckets buckets, CancellationToken stop)
+    public static async Task<bool> CopyAsync(NpgsqlConnection session, CopyBuffer buffer, int logId, ActivityBuckets buckets, CancellationToken stop)
     {
         var rows = buckets.InKeyOrder();
         if (rows.Count == 0)
@@ -44,7 +44,7 @@ static class ActivityStatement
         foreach (var (key, sums) in rows)
         {
             buffer.Row(ColumnCount);
-            Write(buffer, fence, key);
+            Write(buffer, logId, key);
             Write(buffer, sums);
             await buffer.EndRowAsync(stop);
         }
@@ -52,13 +52,13 @@ static class ActivityStatement
         return true;
     }
 
-    static void Write(CopyBuffer buffer, Fence fence, ActivityBuckets.Key key)
+    static void Write(CopyBuffer buffer, int logId, ActivityBuckets.Key key)
     {
         buffer.Text(key.Tenant);
         buffer.Text(key.UserId);
         buffer.Text(key.ProjectId);
         buffer.Time(key.BucketUs);
-        buffer.Int(fence.LogId);
+        buffer.Int(logId);
         buffer.SmallInt((short)key.Type);
         buffer.Text(key.Tool);
         buffer.Text(key.AnnotationType);
@@ -91,6 +91,7 @@ static class ActivityStatement
         buffer.Bytea(sums.FrameSwitchTimes.Entries());
         buffer.Bytea(sums.SaveTimes.Entries());
         buffer.Bytea(sums.Fps.Entries());
+        buffer.Bits(sums.Slots);
         buffer.Time(sums.FirstUs);
         buffer.Time(sums.LastUs);
     }

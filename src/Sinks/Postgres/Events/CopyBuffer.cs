@@ -74,11 +74,11 @@ sealed class CopyBuffer
 
     public void Uuid(Guid value) => value.TryWriteBytes(Value(16), bigEndian: true, out _);
 
-    /// <summary>A bit(360): its length in bits, then the bits.</summary>
+    /// <summary>A bit(270): its length in bits, then the bits.</summary>
     public void Bits(in Metrics.SlotBits value)
     {
         BinaryPrimitives.WriteInt32BigEndian(Take(4), 4 + Metrics.SlotBits.Bytes);
-        BinaryPrimitives.WriteInt32BigEndian(Take(4), Metrics.SlotBits.SlotsPerHour);
+        BinaryPrimitives.WriteInt32BigEndian(Take(4), Metrics.SlotBits.Count);
         value.Write(Take(Metrics.SlotBits.Bytes));
     }
 

@@ -27,6 +27,9 @@ public sealed class DeadLetter
     /// <inheritdoc cref="FailedFirst"/>
     public DateTimeOffset? FailedLast { get; init; }
 
+    /// <summary>A tombstone covers it: it is counted as dropped, and nothing of it is kept.</summary>
+    public bool IsErased { get; set; }
+
     public int Attempts { get; init; } = 1;
     public string? Algorithm { get; init; }
     public string? AlgorithmVersion { get; init; }

@@ -39,11 +39,11 @@ public sealed class Duplicates
 
     public ResolvedEvents Resolve()
     {
-        List<EventRow> fresh = new(Firsts.Count), repeated = [], conflicting = [];
+        List<EventRow> fresh = new(Firsts.Count), repeated = [], conflicting = [], dropped = [];
         foreach (var row in Firsts)
         {
             if (!_known.TryGetValue(row.Key, out var known))
-                fresh.Add(row);
+                (row.IsErased ? dropped : fresh).Add(row);
             else
                 (SaysTheSame(row, known.Digest, known.Value) ? repeated : conflicting).Add(row);
         }
@@ -52,12 +52,14 @@ public sealed class Duplicates
             var (digest, value) = _known.TryGetValue(row.Key, out var known) ? (known.Digest, known.Value) : (_firsts[row.Key].Digest, _firsts[row.Key].Value);
             (SaysTheSame(row, digest, value) ? repeated : conflicting).Add(row);
         }
-        return new ResolvedEvents(fresh, repeated, conflicting);
+        return new ResolvedEvents(fresh, repeated, conflicting) { Dropped = dropped };
     }
 
-    /// <summary>An event whose stored row is gone counts as the same: its id was stored once, and that is what the ledger promises.</summary>
+    /// <summary>
+    /// An event whose stored row is gone counts as the same: its id was stored once, and that is what the ledger promises. So does one that a tombstone covers: a letter would keep it.
+    /// </summary>
     static bool SaysTheSame(EventRow row, byte[] digest, byte[]? value) =>
-        Same(digest, row.Digest) || value is null || JsonContent.Same(value, row.Value);
+        row.IsErased || Same(digest, row.Digest) || value is null || JsonContent.Same(value, row.Value);
 
     static bool Same(byte[] a, byte[] b) => a.AsSpan().SequenceEqual(b);
 }

@@ -76,7 +76,7 @@ sealed class EventLedger
             buffer.Time(row.LoggedAtUs);
             buffer.Int(fence.LogId);
             buffer.Text(row.Tenant);
-            buffer.Bytea(row.Digest);
+            buffer.Bytea(row.IsErased ? [] : row.Digest);
             await buffer.EndRowAsync(stop);
         }
         await buffer.CompleteAsync(stop);

@@ -40,21 +40,24 @@ public sealed class EventRow
     public double Fps { get; init; } = double.NaN;
 
     /// <summary>When the sender said it sent the batch, by its own clock.</summary>
-    public long? SentAtUs { get; init; }
+    public long? SentAtUs { get; set; }
 
     /// <summary>Whether <see cref="OccurredAtUs"/> is not the event's own timestamp, because the sender's clock was off.</summary>
-    public bool Corrected { get; init; }
+    public bool Corrected { get; set; }
 
     /// <summary>The <c>ingest</c> header as it came, null where there was none.</summary>
     public byte[]? Header { get; init; }
 
     /// <summary>The record's key and its headers other than <see cref="Header"/>, for the dead letter that this event may become.</summary>
-    public byte[]? RecordKey { get; init; }
+    public byte[]? RecordKey { get; set; }
 
-    public IReadOnlyList<KeyValuePair<string, byte[]?>> OtherHeaders { get; init; } = [];
+    public IReadOnlyList<KeyValuePair<string, byte[]?>> OtherHeaders { get; set; } = [];
 
     public required byte[] Value { get; init; }
     public required byte[] Digest { get; init; }
+
+    /// <summary>A tombstone covers it: its id is entered, with an empty digest, and nothing else of it is kept.</summary>
+    public bool IsErased { get; set; }
 
     internal LedgerKey Key => new(EventId, Tenant);
 
@@ -125,4 +128,4 @@ public sealed class EventBatch(long from, string topicTenant)
 }
 
 /// <summary>What one committed batch became.</summary>
-public readonly record struct BatchOutcome(int Stored, int Duplicates, int DeadLettered, long Absent);
+public readonly record struct BatchOutcome(int Stored, int Duplicates, int DeadLettered, int Dropped, long Absent);

@@ -1,5 +1,6 @@
 using Npgsql;
 using Pipeline.Contracts.Events;
+using Pipeline.Sinks.Postgres.Erasure;
 
 namespace Pipeline.Sinks.Postgres.Events;
 
@@ -16,7 +17,7 @@ static class EventStatements
         CREATE TEMPORARY TABLE batch_ids (
             event_id uuid NOT NULL, "offset" bigint NOT NULL, logged_at timestamptz NOT NULL, log_id int NOT NULL, tenant text COLLATE "C" NOT NULL, digest bytea NOT NULL
         ) ON COMMIT DELETE ROWS;
-        {ActivityStatement.MakeTable}; {SlotStatement.MakeTable}; {ObjectTable.MakeTable}; {TaskTable.MakeTable}
+        {ActivityStatement.MakeTable}; {ObjectTable.MakeTable}; {TaskTable.MakeTable}
         """;
 
     const string CopyRows = """
@@ -59,10 +60,17 @@ static class EventStatements
     }
 
     /// <summary>The fence: raises under an old epoch or offset.</summary>
-    public static async Task AdvanceAsync(NpgsqlConnection session, Fence fence, long next, CancellationToken stop)
+    /// <returns>The version of the tombstones, read behind the fence.</returns>
+    public static async Task<long> AdvanceAsync(NpgsqlConnection session, Fence fence, long next, CancellationToken stop)
     {
-        await using var commands = new NpgsqlBatch(session) { BatchCommands = { Command("SELECT advance($1, $2, $3, $4)", fence.LogId, fence.Epoch, fence.NextOffset, next) } };
-        await commands.ExecuteNonQueryAsync(stop);
+        await using var commands = new NpgsqlBatch(session)
+        {
+            BatchCommands = { Command("SELECT advance($1, $2, $3, $4)", fence.LogId, fence.Epoch, fence.NextOffset, next), new NpgsqlBatchCommand(Tombstones.ReadVersion) },
+        };
+        await using var reader = await commands.ExecuteReaderAsync(stop);
+        await reader.NextResultAsync(stop);
+        await reader.ReadAsync(stop);
+        return reader.GetInt64(0);
     }
 
     /// <summary>What is left of the batch: the temporary tables into their tables, letters and outcomes.</summary>
@@ -71,7 +79,7 @@ static class EventStatements
         await using var commands = new NpgsqlBatch(session);
         foreach (var merge in merges)
             commands.BatchCommands.Add(merge);
-        var letters = batch.DeadLetters.Concat(resolved.Conflicting.Select(r => r.ToDeadLetter(new EventFault(FaultReason.ConflictingDuplicate, "event_id")))).ToList();
+        var letters = batch.DeadLetters.Where(l => !l.IsErased).Concat(resolved.Conflicting.Select(r => r.ToDeadLetter(new EventFault(FaultReason.ConflictingDuplicate, "event_id")))).ToList();
         foreach (var command in DeadLetterStatement.Insert(fence.Log, letters))
             commands.BatchCommands.Add(command);
         if (QualityStatement.Upsert(fence, resolved, letters) is { } quality)

@@ -35,6 +35,9 @@ public interface IEventTransaction : IAsyncDisposable
     /// <summary>The fence: moves the offset from where the owner holds it, under its epoch; anything else raises.</summary>
     Task AdvanceAsync(Fence fence, long next, CancellationToken stop);
 
+    /// <summary>Marks the events and letters that a tombstone covers.</summary>
+    Task SetAsideAsync(EventBatch batch, CancellationToken stop);
+
     /// <summary>Enters the ids that are new and tells <paramref name="ids"/> of those that were known.</summary>
     Task EnterIdsAsync(Fence fence, Duplicates ids, CancellationToken stop);
 
@@ -50,4 +53,8 @@ public interface IEventTransaction : IAsyncDisposable
 }
 
 /// <summary>A batch's valid events after the ledger was asked.</summary>
-public sealed record ResolvedEvents(List<EventRow> New, List<EventRow> Repeated, List<EventRow> Conflicting);
+public sealed record ResolvedEvents(List<EventRow> New, List<EventRow> Repeated, List<EventRow> Conflicting)
+{
+    /// <summary>New ones that a tombstone covers.</summary>
+    public List<EventRow> Dropped { get; init; } = [];
+}

@@ -43,20 +43,23 @@ public sealed class EventWriter(IEventStore store) : IAsyncDisposable
         // 1. The fence raises under an old epoch or offset. From here on the log's row is locked, so that another owner waits or ends this session.
         // A crash up to the commit loses the transaction and nothing else: the next owner reads the same offsets again.
         await transaction.AdvanceAsync(fence, batch.Next, stop);
-        // 2. The ledger takes the ids that are new and tells those that were known.
+        // 2. What a tombstone covers is set aside; an erasure that commits its tombstone later waits for this transaction and deletes its rows.
+        await transaction.SetAsideAsync(batch, stop);
+        // 3. The ledger takes the ids that are new and tells those that were known.
         await transaction.EnterIdsAsync(fence, ids, stop);
-        // 3. Ids alike, contents alike? Within a batch, too.
+        // 4. Ids alike, contents alike? Within a batch, too.
         var resolved = ids.Resolve();
-        // 4. Rows of new ids only, straight into their table: a detour over a temporary one costs every byte twice (docs/decisions).
+        // 5. Rows of new ids only, straight into their table: a detour over a temporary one costs every byte twice (docs/decisions).
         await transaction.AddRowsAsync(fence, resolved.New, stop);
-        // 5. Aggregates of new ids only, dead letters, outcomes.
+        // 6. Aggregates of new ids only, dead letters, outcomes.
         await transaction.AddActivityAsync(fence, resolved.New, stop);
         await transaction.AddOutcomesAsync(fence, batch, resolved, stop);
-        // 6. A connection lost here leaves the outcome open; the offsets row decides when the log is acquired again.
+        // 7. A connection lost here leaves the outcome open; the offsets row decides when the log is acquired again.
         await transaction.CommitAsync(stop);
         fence.NextOffset = batch.Next;
         batch.Conflicting = resolved.Conflicting;
-        return new BatchOutcome(resolved.New.Count, resolved.Repeated.Count, batch.DeadLetters.Count + resolved.Conflicting.Count, batch.Absent);
+        var erased = batch.DeadLetters.Count(l => l.IsErased);
+        return new BatchOutcome(resolved.New.Count, resolved.Repeated.Count, batch.DeadLetters.Count - erased + resolved.Conflicting.Count, resolved.Dropped.Count + erased, batch.Absent);
     }
 
     /// <summary>Gives the log up, if this writer still holds it.</summary>

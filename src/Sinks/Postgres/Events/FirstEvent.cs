@@ -26,11 +26,11 @@ static class Utf8Order
 {
     public static int Compare(string a, string b)
     {
-        var length = Math.Min(a.Length, b.Length);
-        for (var i = 0; i < length; i++)
-            if (a[i] != b[i])
-                return Rank(a[i]) - Rank(b[i]);
-        return a.Length - b.Length;
+        // Users and projects of a batch are one string each.
+        if (ReferenceEquals(a, b))
+            return 0;
+        var same = a.AsSpan().CommonPrefixLength(b);
+        return same < a.Length && same < b.Length ? Rank(a[same]) - Rank(b[same]) : a.Length - b.Length;
     }
 
     /// <summary>Surrogates, which stand for the code points beyond U+FFFF, come last.</summary>

@@ -29,6 +29,8 @@ sealed class MemberStatement
             : EventStatements.Command(Sql, _noted.Select(m => m.Tenant).ToArray(), _noted.Select(m => m.ProjectId).ToArray(), _noted.Select(m => m.Id).ToArray());
     }
 
+    public void Forget() => _known.Clear();
+
     public void Committed()
     {
         if (_known.Count + _noted.Count > KnownMax)

@@ -4,6 +4,9 @@ namespace Pipeline.Sinks.Postgres.Events;
 
 readonly record struct SubjectKey(string Tenant, string ProjectId, string Id) : IComparable<SubjectKey>
 {
+    /// <summary>The id alone spreads well.</summary>
+    public override int GetHashCode() => Id.GetHashCode(StringComparison.Ordinal);
+
     /// <summary>The order in which every writer locks them.</summary>
     public int CompareTo(SubjectKey other)
     {
@@ -26,6 +29,8 @@ sealed class ObjectState
 
     /// <summary>The latest update, modify or delete, whoever sent it and however it ended.</summary>
     public long? ChangedUs { get; set; }
+
+    public bool IsEmpty => Created is null && Completed is null && Deleted is null && Saved is null && ChangedUs is null;
 
     /// <summary>Whether this event says anything about its object.</summary>
     public static bool Concerns(EventRow row) => row.ObjectId is not null && (IsChange(row.Action) || (row.Success && row.Action is EventAction.Create or EventAction.Complete or EventAction.Save));
@@ -92,6 +97,8 @@ sealed class TaskState
     public int Submits { get; set; }
 
     public long? ModifiedUs { get; set; }
+
+    public bool IsEmpty => Submitted is null && Item is null && ModifiedUs is null;
 
     public static bool Concerns(EventRow row) => row.TaskId is not null && row.Action is EventAction.Submit or EventAction.Complete or EventAction.Modify;
 

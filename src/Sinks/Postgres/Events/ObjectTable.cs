@@ -47,6 +47,10 @@ sealed class ObjectTable : SubjectTable<ObjectState>
         buffer.TimeOrNull(state.ChangedUs);
     }
 
+    public override string Delete { get; } = DeleteSql("objects", "object_id");
+
+    public override bool IsEmpty(ObjectState state) => state.IsEmpty;
+
     public override void Add(ObjectState state, EventRow row) => state.Add(row);
 
     public override void Credit(ObjectState state, SubjectKey key, ActivityBuckets buckets, int sign) => state.Credit(key, buckets, sign);
@@ -105,6 +109,10 @@ sealed class TaskTable : SubjectTable<TaskState>
         buffer.Int(state.Submits);
         buffer.TimeOrNull(state.ModifiedUs);
     }
+
+    public override string Delete { get; } = DeleteSql("tasks", "task_id");
+
+    public override bool IsEmpty(TaskState state) => state.IsEmpty;
 
     public override void Add(TaskState state, EventRow row) => state.Add(row);
 

@@ -19,6 +19,10 @@ static class OutcomeStatement
             Count(row.Tenant, "stored", 1);
         foreach (var row in resolved.Repeated)
             Count(row.Tenant, "duplicate", 1);
+        foreach (var row in resolved.Dropped)
+            Count(row.Tenant, "dropped", 1);
+        foreach (var letter in batch.DeadLetters.Where(l => l.IsErased))
+            Count(letter.Tenant, "dropped", 1);
         foreach (var letter in letters)
             Count(letter.Tenant, "dead_lettered", 1);
         if (batch.Absent > 0)

@@ -1,4 +1,5 @@
 using Npgsql;
+using Pipeline.Sinks.Postgres.Erasure;
 
 namespace Pipeline.Sinks.Postgres.Events;
 
@@ -30,6 +31,7 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
         readonly CopyBuffer _buffer = new();
         readonly EventLedger _ledger = new();
         readonly MemberStatement _members = new();
+        readonly Tombstones _tombstones = new();
 
         public bool IsOpen => connection.State == System.Data.ConnectionState.Open;
 
@@ -58,14 +60,14 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
         public async Task<IEventTransaction> BeginAsync(CancellationToken stop)
         {
             _members.Begin();
-            return new Transaction(await connection.BeginTransactionAsync(stop), new Tools(_buffer, _ledger, _members), armed);
+            return new Transaction(await connection.BeginTransactionAsync(stop), new Tools(_buffer, _ledger, _members, _tombstones), armed);
         }
 
         public ValueTask DisposeAsync() => connection.DisposeAsync();
     }
 
     /// <summary>What a session keeps from one transaction to the next.</summary>
-    sealed record Tools(CopyBuffer Buffer, EventLedger Ledger, MemberStatement Members);
+    sealed record Tools(CopyBuffer Buffer, EventLedger Ledger, MemberStatement Members, Tombstones Tombstones);
 
     sealed class Transaction(NpgsqlTransaction transaction, Tools tools, Action<ArmedPoint>? armed) : IEventTransaction
     {
@@ -74,7 +76,20 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
         /// <summary>Statements that bring temporary tables into their tables.</summary>
         readonly List<NpgsqlBatchCommand> _merges = [];
 
-        public Task AdvanceAsync(Fence fence, long next, CancellationToken stop) => EventStatements.AdvanceAsync(_connection, fence, next, stop);
+        long _tombstones;
+
+        public async Task AdvanceAsync(Fence fence, long next, CancellationToken stop) => _tombstones = await EventStatements.AdvanceAsync(_connection, fence, next, stop);
+
+        public async Task SetAsideAsync(EventBatch batch, CancellationToken stop)
+        {
+            if (await tools.Tombstones.RefreshAsync(_connection, _tombstones, stop))
+                // Whom an erasure removed from the members is noted again when the user returns.
+                tools.Members.Forget();
+            foreach (var letter in batch.DeadLetters)
+                letter.IsErased = tools.Tombstones.Covers(letter);
+            foreach (var row in batch.Events)
+                row.IsErased = tools.Tombstones.Covers(row.Tenant, row.UserId, row.ReceivedAtUs, row.OccurredAtUs);
+        }
 
         public async Task EnterIdsAsync(Fence fence, Duplicates ids, CancellationToken stop)
         {
@@ -97,10 +112,8 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
             foreach (var row in rows)
                 buckets.Add(row);
             _merges.AddRange((await SubjectStatements.ApplyAsync(_connection, tools.Buffer, rows, buckets, stop)).Select(sql => new NpgsqlBatchCommand(sql)));
-            if (await ActivityStatement.CopyAsync(_connection, tools.Buffer, fence, buckets, stop))
+            if (await ActivityStatement.CopyAsync(_connection, tools.Buffer, fence.LogId, buckets, stop))
                 _merges.Add(new NpgsqlBatchCommand(ActivityStatement.Upsert));
-            await SlotStatement.CopyAsync(_connection, tools.Buffer, fence, rows, stop);
-            _merges.Add(new NpgsqlBatchCommand(SlotStatement.Upsert));
             if (tools.Members.Insert(rows) is { } members)
                 _merges.Add(members);
         }

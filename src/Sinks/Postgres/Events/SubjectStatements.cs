@@ -31,24 +31,27 @@ static class SubjectStatements
         return left;
     }
 
-    static SortedDictionary<SubjectKey, List<EventRow>> Group(IEnumerable<EventRow> rows, Func<EventRow, SubjectKey> keyOf)
+    /// <summary>In key order.</summary>
+    static List<KeyValuePair<SubjectKey, List<EventRow>>> Group(IEnumerable<EventRow> rows, Func<EventRow, SubjectKey> keyOf)
     {
         var groups = new Dictionary<SubjectKey, List<EventRow>>();
         foreach (var row in rows)
         {
             var key = keyOf(row);
             if (!groups.TryGetValue(key, out var list))
-                groups.Add(key, list = []);
+                groups.Add(key, list = new List<EventRow>(1));
             list.Add(row);
         }
-        return new SortedDictionary<SubjectKey, List<EventRow>>(groups);
+        var ordered = groups.ToList();
+        ordered.Sort((a, b) => a.Key.CompareTo(b.Key));
+        return ordered;
     }
 
     /// <returns>Whether states that were known are waiting in the temporary table.</returns>
-    static async Task<bool> ApplyAsync<TState>(SubjectTable<TState> table, NpgsqlConnection session, CopyBuffer buffer, SortedDictionary<SubjectKey, List<EventRow>> subjects,
+    static async Task<bool> ApplyAsync<TState>(SubjectTable<TState> table, NpgsqlConnection session, CopyBuffer buffer, List<KeyValuePair<SubjectKey, List<EventRow>>> subjects,
         ActivityBuckets buckets, CancellationToken stop) where TState : class
     {
-        var known = await ReadAsync(table, session, subjects.Keys, stop);
+        var known = await ReadAsync(table, session, [.. subjects.Select(s => s.Key)], stop);
         var states = new List<(SubjectKey Key, TState State)>(subjects.Count);
         foreach (var (key, rows) in subjects)
         {
@@ -68,17 +71,10 @@ static class SubjectStatements
         return known.Count > 0;
     }
 
-    static async Task<Dictionary<SubjectKey, TState>> ReadAsync<TState>(SubjectTable<TState> table, NpgsqlConnection session, ICollection<SubjectKey> keys, CancellationToken stop) where TState : class
+    /// <summary>The states that are known of these, locked in key order.</summary>
+    public static async Task<Dictionary<SubjectKey, TState>> ReadAsync<TState>(SubjectTable<TState> table, NpgsqlConnection session, ICollection<SubjectKey> keys, CancellationToken stop) where TState : class
     {
-        await using var command = new NpgsqlCommand(table.Lock, session)
-        {
-            Parameters =
-            {
-                new() { Value = keys.Select(k => k.Tenant).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
-                new() { Value = keys.Select(k => k.ProjectId).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
-                new() { Value = keys.Select(k => k.Id).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
-            },
-        };
+        await using var command = Command(session, table.Lock, keys);
         await using var reader = await command.ExecuteReaderAsync(stop);
         var known = new Dictionary<SubjectKey, TState>();
         while (await reader.ReadAsync(stop))
@@ -86,7 +82,18 @@ static class SubjectStatements
         return known;
     }
 
-    static async Task CopyAsync<TState>(SubjectTable<TState> table, NpgsqlConnection session, CopyBuffer buffer, string copy, IEnumerable<(SubjectKey Key, TState State)> states,
+    /// <param name="sql">Takes tenants, projects and ids as arrays.</param>
+    public static NpgsqlCommand Command(NpgsqlConnection session, string sql, ICollection<SubjectKey> keys) => new(sql, session)
+    {
+        Parameters =
+        {
+            new() { Value = keys.Select(k => k.Tenant).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+            new() { Value = keys.Select(k => k.ProjectId).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+            new() { Value = keys.Select(k => k.Id).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text },
+        },
+    };
+
+    public static async Task CopyAsync<TState>(SubjectTable<TState> table, NpgsqlConnection session, CopyBuffer buffer, string copy, IEnumerable<(SubjectKey Key, TState State)> states,
         CancellationToken stop) where TState : class
     {
         await buffer.StartAsync(session, copy, stop);
@@ -115,6 +122,10 @@ abstract class SubjectTable<TState> where TState : class
     public abstract TState Read(NpgsqlDataReader reader);
     public abstract void Write(TState state, CopyBuffer buffer);
     public abstract void Add(TState state, EventRow row);
+    public abstract bool IsEmpty(TState state);
+
+    /// <summary>Deletes the states of keys given as three arrays.</summary>
+    public abstract string Delete { get; }
     public abstract void Credit(TState state, SubjectKey key, ActivityBuckets buckets, int sign);
 
     protected static long Us(DateTime time) => (time - DateTime.UnixEpoch).Ticks / 10;
@@ -127,6 +138,9 @@ abstract class SubjectTable<TState> where TState : class
         WHERE (tenant, project_id, {id}) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS k (tenant, project_id, {id}))
         ORDER BY tenant, project_id, {id} FOR UPDATE OF {table}
         """;
+
+    protected static string DeleteSql(string table, string id) =>
+        $"DELETE FROM {table} WHERE (tenant, project_id, {id}) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS k (tenant, project_id, {id}))";
 
     protected static string UpdateSql(string table, string id, string columns) => $"""
         UPDATE {table} SET ({columns}) = ({string.Join(", ", columns.Split(", ").Select(c => "b." + c))}) FROM pg_temp.batch_{table} b

@@ -4,7 +4,6 @@ CREATE VIEW outcomes     AS SELECT * FROM {revision}.outcomes;
 CREATE VIEW event_ledger AS SELECT * FROM {revision}.event_ledger;
 CREATE VIEW events       AS SELECT * FROM {revision}.events;
 CREATE VIEW activity     AS SELECT * FROM {revision}.activity;
-CREATE VIEW slots        AS SELECT * FROM {revision}.slots;
 CREATE VIEW members      AS SELECT * FROM {revision}.members;
 CREATE VIEW objects      AS SELECT * FROM {revision}.objects;
 CREATE VIEW tasks        AS SELECT * FROM {revision}.tasks;
@@ -34,11 +33,9 @@ FROM {revision}.activity WHERE event_type = 1 GROUP BY tenant, project_id;
 -- The metrics of docs/metrics.md by user, project and 15 minutes, over all tools and types, times in ms or s as their names say. Counts add up over rows; rates and percentiles
 -- do not: take them from sums. active_time_s is that of the user in this project alone: a user's time over several projects is less than their sum where they overlap.
 CREATE VIEW efficiency_metrics AS
-WITH logs AS (
-    SELECT tenant, user_id, project_id, hour, bit_or(active) AS active, bit_or(present) AS present FROM {revision}.slots GROUP BY 1, 2, 3, 4
-), occupied AS (
-    SELECT tenant, user_id, project_id, extract(epoch FROM hour)::bigint / 10 + i AS slot, get_bit(active, i) = 1 AS is_active
-    FROM logs, generate_series(0, 359) AS i WHERE get_bit(present, i) = 1
+WITH occupied AS (
+    SELECT tenant, user_id, project_id, extract(epoch FROM bucket)::bigint / 10 - 180 + i AS slot, bool_or(event_type <= 4) AS is_active
+    FROM {revision}.activity, generate_series(0, 269) AS i WHERE get_bit(slots, i) = 1 GROUP BY 1, 2, 3, 4
 ), spans AS (
     -- Each occupied slot with the ones that its gap to the slot before fills: 10 slots of 10 s for activity, 180 for sessions.
     SELECT tenant, user_id, project_id, slot, true AS is_active, slot - lag(slot) OVER same_user AS step, 10 AS gap FROM occupied WHERE is_active

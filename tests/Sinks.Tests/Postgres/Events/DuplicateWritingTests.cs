@@ -15,10 +15,10 @@ public sealed class DuplicateWritingTests
     {
         await using var store = await Store.MigratedAsync();
         var writer = await store.OwnerAsync(0);
-        Assert.Equal(new BatchOutcome(1, 1, 0, 0), await writer.WriteAsync(Batch(0, 2, Row(0, Id(1)), Row(1, Id(1))), Stop));
-        Assert.Equal(new BatchOutcome(1, 1, 0, 0), await writer.WriteAsync(Batch(2, 4, Row(2, Id(1)), Row(3, Id(2))), Stop));
+        Assert.Equal(new BatchOutcome(1, 1, 0, 0, 0), await writer.WriteAsync(Batch(0, 2, Row(0, Id(1)), Row(1, Id(1))), Stop));
+        Assert.Equal(new BatchOutcome(1, 1, 0, 0, 0), await writer.WriteAsync(Batch(2, 4, Row(2, Id(1)), Row(3, Id(2))), Stop));
         var other = await store.OwnerAsync(1);
-        Assert.Equal(new BatchOutcome(0, 2, 0, 0), await other.WriteAsync(Batch(0, 2, Row(0, Id(2)), Row(1, Id(1))), Stop));
+        Assert.Equal(new BatchOutcome(0, 2, 0, 0, 0), await other.WriteAsync(Batch(0, 2, Row(0, Id(2)), Row(1, Id(1))), Stop));
         Assert.Equal(new Outcomes(2, 4), await store.Database.OutcomesAsync());
         await store.AssertConservedAsync();
     }
@@ -28,7 +28,7 @@ public sealed class DuplicateWritingTests
     {
         await using var store = await Store.MigratedAsync();
         var writer = await store.OwnerAsync();
-        Assert.Equal(new BatchOutcome(2, 0, 0, 0), await writer.WriteAsync(Batch(0, 2, Row(0, Id(1), "a"), Row(1, Id(1), "b", tenant: "other")), Stop));
+        Assert.Equal(new BatchOutcome(2, 0, 0, 0, 0), await writer.WriteAsync(Batch(0, 2, Row(0, Id(1), "a"), Row(1, Id(1), "b", tenant: "other")), Stop));
         await store.AssertConservedAsync();
     }
 
@@ -39,7 +39,7 @@ public sealed class DuplicateWritingTests
         var writer = await store.OwnerAsync();
         await writer.WriteAsync(Batch(0, 1, Row(0, Id(1), "é")), Stop);
         var spaced = $$""" { "content" : "\u00e9" , "id" : "{{Id(1)}}" } """;
-        Assert.Equal(new BatchOutcome(0, 2, 0, 0), await writer.WriteAsync(Batch(1, 3, Row(1, Id(1), value: spaced), Row(2, Id(1), value: spaced)), Stop));
+        Assert.Equal(new BatchOutcome(0, 2, 0, 0, 0), await writer.WriteAsync(Batch(1, 3, Row(1, Id(1), value: spaced), Row(2, Id(1), value: spaced)), Stop));
         await store.AssertConservedAsync();
     }
 
@@ -49,7 +49,7 @@ public sealed class DuplicateWritingTests
         await using var store = await Store.MigratedAsync();
         var writer = await store.OwnerAsync();
         await writer.WriteAsync(Batch(0, 2, Row(0, Id(1), "first"), Row(1, Id(1), "within the batch")), Stop);
-        Assert.Equal(new BatchOutcome(1, 1, 2, 0), await writer.WriteAsync(Batch(2, 6, Row(2, Id(1), "later"), Row(3, Id(1), "later"), Row(4, Id(1), "first"), Row(5, Id(2))), Stop));
+        Assert.Equal(new BatchOutcome(1, 1, 2, 0, 0), await writer.WriteAsync(Batch(2, 6, Row(2, Id(1), "later"), Row(3, Id(1), "later"), Row(4, Id(1), "first"), Row(5, Id(2))), Stop));
         Assert.Equal(["1 conflicting_duplicate {ingest,empty}", "2 conflicting_duplicate {ingest,empty}", "3 conflicting_duplicate {ingest,empty}"],
             await store.Database.RowsAsync("SELECT \"offset\" || ' ' || reason || ' ' || header_names::text FROM pipeline.dead_letters ORDER BY 1", r => r.GetString(0)));
         Assert.Equal([Row(0, Id(1), "first").Value], await store.Database.RowsAsync("SELECT value FROM pipeline.events WHERE event_id = $1", r => r.GetFieldValue<byte[]>(0), Id(1)));
@@ -65,7 +65,7 @@ public sealed class DuplicateWritingTests
         // Retention took one, erasure the other.
         await store.ExecuteAsync("DELETE FROM rev_1.events");
         await store.ExecuteAsync("UPDATE rev_1.event_ledger SET digest = '' WHERE event_id = $1", Id(2));
-        Assert.Equal(new BatchOutcome(0, 2, 0, 0), await writer.WriteAsync(Batch(2, 4, Row(2, Id(1), "later"), Row(3, Id(2), "later")), Stop));
+        Assert.Equal(new BatchOutcome(0, 2, 0, 0, 0), await writer.WriteAsync(Batch(2, 4, Row(2, Id(1), "later"), Row(3, Id(2), "later")), Stop));
         Assert.Equal(0, await store.CountAsync("pipeline.conservation WHERE difference <> 0"));
     }
 
@@ -75,7 +75,7 @@ public sealed class DuplicateWritingTests
         await using var store = await Store.MigratedAsync();
         var writer = await store.OwnerAsync();
         await writer.WriteAsync(Batch(0, 1, Row(0, Id(1), value: """{"x":1e-99999999999}""")), Stop);
-        Assert.Equal(new BatchOutcome(0, 0, 1, 0), await writer.WriteAsync(Batch(1, 2, Row(1, Id(1), value: """{"x": 1e-99999999999}""")), Stop));
+        Assert.Equal(new BatchOutcome(0, 0, 1, 0, 0), await writer.WriteAsync(Batch(1, 2, Row(1, Id(1), value: """{"x": 1e-99999999999}""")), Stop));
         await store.AssertConservedAsync();
     }
 

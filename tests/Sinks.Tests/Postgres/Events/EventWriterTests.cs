@@ -18,7 +18,7 @@ public sealed class EventWriterTests
         var writer = await store.OwnerAsync(start: 10);
         var batch = Batch(10, 20, Row(11), Row(13));
         batch.DeadLetters.Add(Letter(12));
-        Assert.Equal(new BatchOutcome(2, 0, 1, 7), await writer.WriteAsync(batch, Stop));
+        Assert.Equal(new BatchOutcome(2, 0, 1, 0, 7), await writer.WriteAsync(batch, Stop));
         Assert.Equal(20, writer.NextOffset);
         Assert.Equal(new Outcomes(2, 0, 1, 7), await store.Database.OutcomesAsync());
         Assert.Equal(["absent topic-tenant", "dead_lettered default", "stored default"], await Texts(store, "SELECT outcome || ' ' || tenant FROM pipeline.outcomes ORDER BY 1"));
@@ -32,7 +32,7 @@ public sealed class EventWriterTests
     {
         await using var store = await Store.MigratedAsync();
         var writer = await store.OwnerAsync();
-        Assert.Equal(new BatchOutcome(0, 0, 0, 5), await writer.WriteAsync(Batch(0, 5), Stop));
+        Assert.Equal(new BatchOutcome(0, 0, 0, 0, 5), await writer.WriteAsync(Batch(0, 5), Stop));
         Assert.Equal(5, (await writer.AcquireAsync(Store.Log(), new LogExtent(0, 5), Stop)).NextOffset);
         await store.AssertConservedAsync();
     }

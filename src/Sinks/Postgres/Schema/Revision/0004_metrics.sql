@@ -43,20 +43,9 @@ ALTER TABLE activity
     ADD COLUMN objects_saved int NOT NULL DEFAULT 0, ADD COLUMN objects_reworked int NOT NULL DEFAULT 0,
     ADD COLUMN tasks_submitted int NOT NULL DEFAULT 0, ADD COLUMN tasks_first_pass int NOT NULL DEFAULT 0, ADD COLUMN items int NOT NULL DEFAULT 0,
     -- Histograms: µs, and fps in millionths.
-    ADD COLUMN completion_times bytea, ADD COLUMN load_times bytea, ADD COLUMN frame_switch_times bytea, ADD COLUMN save_times bytea, ADD COLUMN fps bytea;
-
--- The 10-second slots of an hour that events of a user occupied in a project: of work, of any event, of performance events.
-CREATE TABLE slots (
-    hour        timestamptz NOT NULL,
-    log_id      int NOT NULL,
-    tenant      text COLLATE "C" NOT NULL,
-    user_id     text COLLATE "C" NOT NULL,
-    project_id  text COLLATE "C" NOT NULL,
-    active      bit(360) NOT NULL,
-    present     bit(360) NOT NULL,
-    performance bit(360) NOT NULL,
-    PRIMARY KEY (tenant, user_id, project_id, hour, log_id)
-) WITH (fillfactor = 70);
+    ADD COLUMN completion_times bytea, ADD COLUMN load_times bytea, ADD COLUMN frame_switch_times bytea, ADD COLUMN save_times bytea, ADD COLUMN fps bytea,
+    -- The 10-second slots that the bucket's events occupied, from 30 minutes before the bucket on: no event is longer.
+    ADD COLUMN slots bit(270) NOT NULL DEFAULT repeat('0', 270)::bit(270);
 
 -- Who was ever seen in which project. By it a project's rows are found user by user, so that the large tables need no second index.
 CREATE TABLE members (

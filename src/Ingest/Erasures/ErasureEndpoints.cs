@@ -1,0 +1,53 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Pipeline.Contracts;
+using Pipeline.Ingest.Events;
+using Pipeline.Ingest.Statistics;
+using Pipeline.Sinks.Postgres.Erasure;
+
+namespace Pipeline.Ingest.Erasures;
+
+/// <param name="Status">pending until every store is done and was looked through, then done.</param>
+public sealed record ErasureAnswer(Guid ErasureId, string Status, DateTime RequestedAt, DateTime? From, DateTime? To, DateTime? FinishedAt, IReadOnlyList<StoreAnswer> Stores, IReadOnlyList<string> ExpiresBy)
+{
+    /// <summary>What deletes by age alone, and the tombstone keeps from coming back.</summary>
+    static readonly string[] ByAge =
+    [
+        "Kafka: the topic's records expire by its retention (retention.ms); read again, they are dropped.",
+        "RabbitMQ: messages under way expire or are received within the retry ladder's delays; received, they are dropped.",
+    ];
+
+    internal static ErasureAnswer Of(ErasureReceipt receipt) => new(receipt.ErasureId, receipt.FinishedAt is null ? "pending" : "done", receipt.RequestedAt, receipt.From, receipt.To, receipt.FinishedAt,
+        [.. receipt.Stores.Select(s => new StoreAnswer(s.Store, s.VerifiedAt is null ? "pending" : "done", s.Deleted, s.Tries, s.LastError, s.VerifiedAt))], ByAge);
+}
+
+/// <param name="VerifiedAt">When a scan found nothing left.</param>
+public sealed record StoreAnswer(string Store, string Status, IReadOnlyDictionary<string, long> Deleted, int Tries, string? LastError, DateTime? VerifiedAt);
+
+static class ErasureEndpoints
+{
+    public static void MapErasures(this IEndpointRouteBuilder api)
+    {
+        api.MapDelete("events/events/{user_id}", DeleteAsync).WithName("EraseUser").WithSummary("Deletes a user's events from every store; from and to bound when they occurred")
+            .AddEndpointFilter(StoreFilter.InvokeAsync).Produces<ErasureAnswer>(202).ProducesProblems(400, 503);
+        api.MapGet("erasures/{id}", GetAsync).WithName("GetErasure").WithSummary("What each store deleted")
+            .AddEndpointFilter(StoreFilter.InvokeAsync).Produces<ErasureAnswer>().ProducesProblems(404, 503);
+    }
+
+    static async Task<Results<JsonHttpResult<ErasureAnswer>, Problem>> DeleteAsync([FromRoute(Name = "user_id")] string userId, string? from, string? to, HttpContext http, ErasureRequests erasures)
+    {
+        userId = StatisticsEndpoints.LastSegment(http) ?? userId;
+        // The windows of statistics: only whole buckets can be counted anew.
+        if (new StatisticsQuery { From = from, To = to }.Read(userId, null, out var window) is { } problem)
+            return problem;
+        if (window.Edges[0] >= window.Edges[^1])
+            return new Problem(400, "empty_window", "to must be after from.") { Parameter = "to" };
+        var id = await erasures.CreateAsync(Topics.DefaultTenant, userId, from is null ? null : window.Edges[0], to is null ? null : window.Edges[^1], http.RequestAborted);
+        http.Response.Headers.Location = $"/api/v1/erasures/{id}";
+        return TypedResults.Json(ErasureAnswer.Of((await erasures.ReadAsync(id, http.RequestAborted))!), BatchAnswer.Json, statusCode: 202);
+    }
+
+    static async Task<Results<JsonHttpResult<ErasureAnswer>, Problem>> GetAsync(string id, HttpContext http, ErasureRequests erasures) =>
+        Guid.TryParseExact(id, "D", out var known) && await erasures.ReadAsync(known, http.RequestAborted) is { } receipt
+            ? TypedResults.Json(ErasureAnswer.Of(receipt), BatchAnswer.Json) : Problem.OfStatus(404);
+}

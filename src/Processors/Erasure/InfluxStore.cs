@@ -1,0 +1,50 @@
+using Pipeline.Sinks.Influx;
+using Pipeline.Sinks.Postgres.Erasure;
+
+namespace Pipeline.Processors.Erasure;
+
+/// <summary>
+/// InfluxDB as an erased store. It has no ledger: events-influx knows a resend of what was erased by PostgreSQL's, and a write that was under way may still land. So the store is
+/// done only when a scan finds nothing after PostgreSQL is done and the longest time that a write can take has passed.
+/// </summary>
+sealed class InfluxStore(InfluxErasure influx, ErasureRequests requests, TimeSpan writeTimeout, TimeProvider clock)
+{
+    /// <summary>A sender's clock may run ahead by as much.</summary>
+    static readonly TimeSpan Ahead = TimeSpan.FromHours(24);
+
+    /// <summary>For so long points of the future are taken for old ones of a clock that is ahead; later they may be those of a user who returned.</summary>
+    static readonly TimeSpan Prompt = TimeSpan.FromMinutes(10);
+
+    /// <summary>The calendar of InfluxDB's nanoseconds.</summary>
+    static readonly DateTime First = new(1700, 1, 1, 0, 0, 0, DateTimeKind.Utc), Last = new(2200, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
+    public ErasedStore Erased => new(ErasureRequests.InfluxDb, EraseAsync, FindAsync);
+
+    async Task<IReadOnlyDictionary<string, long>> EraseAsync(ErasureRequest request, CancellationToken stop)
+    {
+        var (from, to) = Range(request);
+        var points = await influx.CountAsync(request.UserId, from, to, stop);
+        await influx.DeleteAsync(request.UserId, from, to, stop);
+        return points == 0 ? new Dictionary<string, long>() : new Dictionary<string, long> { ["points"] = points };
+    }
+
+    async Task<IReadOnlyDictionary<string, long>> FindAsync(ErasureRequest request, CancellationToken stop)
+    {
+        var receipt = await requests.ReadAsync(request.Id, stop);
+        if (receipt?.Stores.FirstOrDefault(s => s.Store == ErasureRequests.Postgres)?.VerifiedAt is not { } postgres || clock.GetUtcNow().UtcDateTime < postgres + writeTimeout + TimeSpan.FromSeconds(5))
+            return new Dictionary<string, long> { ["writes that may be under way"] = 1 };
+        var (from, to) = Range(request);
+        var points = await influx.CountAsync(request.UserId, from, to, stop);
+        return points == 0 ? new Dictionary<string, long>() : new Dictionary<string, long> { ["points"] = points };
+    }
+
+    (DateTime From, DateTime To) Range(ErasureRequest request)
+    {
+        var end = request.ReceivedUntil + (clock.GetUtcNow().UtcDateTime < request.ReceivedUntil + Prompt ? Ahead : TimeSpan.Zero);
+        return (Max(request.From ?? First, First), Min(request.To ?? Last, end));
+    }
+
+    static DateTime Min(DateTime a, DateTime b) => a < b ? a : b;
+
+    static DateTime Max(DateTime a, DateTime b) => a > b ? a : b;
+}

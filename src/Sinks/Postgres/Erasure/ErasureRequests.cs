@@ -1,0 +1,125 @@
+using Npgsql;
+using NpgsqlTypes;
+using Pipeline.Sinks.Postgres.Events;
+
+namespace Pipeline.Sinks.Postgres.Erasure;
+
+/// <summary>Whose events are to go: those that were received until <see cref="ReceivedUntil"/> and, where there is a range, occurred in [From, To).</summary>
+public sealed record ErasureRequest(Guid Id, string Tenant, string UserId, DateTime ReceivedUntil, DateTime? From, DateTime? To)
+{
+    internal DateTime OccurredFrom => From ?? MetricsQuery.Beginning;
+
+    internal DateTime OccurredTo => To ?? MetricsQuery.End;
+}
+
+/// <param name="Deleted">What a store deleted, by kind.</param>
+/// <param name="VerifiedAt">When a scan after it found nothing; null before.</param>
+public sealed record ErasureStep(string Store, IReadOnlyDictionary<string, long> Deleted, int Tries, string? LastError, DateTime? VerifiedAt);
+
+/// <param name="FinishedAt">Null while a store is still at it.</param>
+public sealed record ErasureReceipt(Guid ErasureId, DateTime RequestedAt, DateTime? From, DateTime? To, DateTime? FinishedAt, IReadOnlyList<ErasureStep> Stores);
+
+/// <summary>What was asked for, and how far it is.</summary>
+public sealed class ErasureRequests(NpgsqlDataSource database)
+{
+    public const string Postgres = "postgres", InfluxDb = "influxdb";
+
+    /// <summary>Commits the tombstone: from here on no event of the past comes back. The deleting is the processors'.</summary>
+    public async Task<Guid> CreateAsync(string tenant, string userId, DateTime? from, DateTime? to, CancellationToken stop)
+    {
+        var id = Guid.CreateVersion7();
+        await using var connection = await database.OpenConnectionAsync(stop);
+        await using var transaction = await connection.BeginTransactionAsync(stop);
+        // Its lock lets versions become visible in their order.
+        await using var next = new NpgsqlCommand("UPDATE control.tombstone_state SET version = version + 1 RETURNING version, key, clock_timestamp()", connection);
+        long version;
+        byte[] hash;
+        DateTime now;
+        await using (var reader = await next.ExecuteReaderAsync(stop))
+        {
+            await reader.ReadAsync(stop);
+            (version, hash, now) = (reader.GetInt64(0), Tombstones.Hash(reader.GetFieldValue<byte[]>(1), tenant, userId), reader.GetDateTime(2));
+        }
+        await using var batch = new NpgsqlBatch(connection);
+        Add(batch, "INSERT INTO control.erasures (erasure_id, tenant, user_id, user_hash, occurred_from, occurred_to, requested_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            id, tenant, userId, hash, Range(from), Range(to), now);
+        Add(batch, "INSERT INTO control.tombstones (version, tenant, user_hash, received_until, occurred_from, occurred_to, erasure_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            version, tenant, hash, now, Range(from), Range(to), id);
+        Add(batch, "INSERT INTO control.erasure_steps (erasure_id, store) SELECT $1, store FROM control.erasing_stores", id);
+        await batch.ExecuteNonQueryAsync(stop);
+        await transaction.CommitAsync(stop);
+        return id;
+    }
+
+    /// <returns>Null for an id that nobody was given.</returns>
+    public async Task<ErasureReceipt?> ReadAsync(Guid id, CancellationToken stop)
+    {
+        await using var batch = database.CreateBatch();
+        Add(batch, "SELECT requested_at, occurred_from, occurred_to, finished_at FROM control.erasures WHERE erasure_id = $1", id);
+        Add(batch, "SELECT store, deleted::text, tries, last_error, verified_at FROM control.erasure_steps WHERE erasure_id = $1 ORDER BY store", id);
+        await using var reader = await batch.ExecuteReaderAsync(stop);
+        if (!await reader.ReadAsync(stop))
+            return null;
+        var receipt = new ErasureReceipt(id, reader.GetDateTime(0), TimeOrNull(reader, 1), TimeOrNull(reader, 2), TimeOrNull(reader, 3), []);
+        await reader.NextResultAsync(stop);
+        var steps = new List<ErasureStep>();
+        while (await reader.ReadAsync(stop))
+            steps.Add(new ErasureStep(reader.GetString(0), System.Text.Json.JsonSerializer.Deserialize<Dictionary<string, long>>(reader.GetString(1))!, reader.GetInt32(2),
+                reader.IsDBNull(3) ? null : reader.GetString(3), TimeOrNull(reader, 4)));
+        return receipt with { Stores = steps };
+    }
+
+    /// <summary>Says that this store holds users' events: erasures asked for from now on wait for it as well.</summary>
+    public async Task RegisterAsync(string store, CancellationToken stop)
+    {
+        await using var command = database.CreateCommand("INSERT INTO control.erasing_stores (store) VALUES ($1) ON CONFLICT DO NOTHING");
+        command.Parameters.Add(new NpgsqlParameter { Value = store });
+        await command.ExecuteNonQueryAsync(stop);
+    }
+
+    /// <summary>Those that this store has not finished, the oldest first.</summary>
+    public async Task<IReadOnlyList<ErasureRequest>> OpenAsync(string store, CancellationToken stop)
+    {
+        await using var command = database.CreateCommand("""
+            SELECT e.erasure_id, e.tenant, e.user_id, e.requested_at, e.occurred_from, e.occurred_to FROM control.erasures e JOIN control.erasure_steps s USING (erasure_id)
+            WHERE e.finished_at IS NULL AND s.store = $1 AND s.verified_at IS NULL ORDER BY e.requested_at
+            """);
+        command.Parameters.Add(new NpgsqlParameter { Value = store });
+        await using var reader = await command.ExecuteReaderAsync(stop);
+        var open = new List<ErasureRequest>();
+        while (await reader.ReadAsync(stop))
+            open.Add(new ErasureRequest(reader.GetGuid(0), reader.GetString(1), reader.GetString(2), reader.GetDateTime(3), TimeOrNull(reader, 4), TimeOrNull(reader, 5)));
+        return open;
+    }
+
+    /// <summary>Notes what a store deleted in this attempt, or why it could not.</summary>
+    public async Task NoteAsync(Guid id, string store, IReadOnlyDictionary<string, long> deleted, string? error, bool verified, CancellationToken stop)
+    {
+        await using var batch = database.CreateBatch();
+        Add(batch, """
+            INSERT INTO control.erasure_steps AS s (erasure_id, store, deleted, tries, last_error, verified_at) VALUES ($1, $2, $3::jsonb, 1, $4, CASE WHEN $5 THEN clock_timestamp() END)
+            ON CONFLICT (erasure_id, store) DO UPDATE SET tries = s.tries + 1, last_error = excluded.last_error, verified_at = excluded.verified_at,
+                deleted = (SELECT coalesce(jsonb_object_agg(key, n), '{}') FROM (SELECT key, sum(value::bigint) AS n
+                    FROM (SELECT * FROM jsonb_each_text(s.deleted) UNION ALL SELECT * FROM jsonb_each_text(excluded.deleted)) AS both_of_them GROUP BY key) AS summed)
+            """, id, store, System.Text.Json.JsonSerializer.Serialize(deleted), (object?)error ?? DBNull.Value, verified);
+        // The user's name goes with the last step.
+        Add(batch, """
+            UPDATE control.erasures SET finished_at = clock_timestamp(), user_id = NULL
+            WHERE erasure_id = $1 AND finished_at IS NULL AND NOT EXISTS (SELECT FROM control.erasure_steps WHERE erasure_id = $1 AND verified_at IS NULL)
+            """, id);
+        await batch.ExecuteNonQueryAsync(stop);
+    }
+
+    static object Range(DateTime? time) => (object?)time ?? DBNull.Value;
+
+    static DateTime? TimeOrNull(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetDateTime(column);
+
+    static void Add(NpgsqlBatch batch, string sql, params object[] values)
+    {
+        var command = EventStatements.Command(sql, values);
+        foreach (NpgsqlParameter parameter in command.Parameters)
+            if (parameter.Value is DBNull)
+                parameter.NpgsqlDbType = sql.Contains("last_error", StringComparison.Ordinal) ? NpgsqlDbType.Text : NpgsqlDbType.TimestampTz;
+        batch.BatchCommands.Add(command);
+    }
+}

@@ -1,0 +1,72 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Pipeline.Sinks.Postgres.Erasure;
+
+/// <summary>Deletes a user's events from PostgreSQL: every revision, and the dead letters of the other roads. Repeated, it deletes what is left.</summary>
+/// <param name="sessions">Unpooled: a session is given settings of its own.</param>
+public sealed class PostgresErasure(NpgsqlDataSource sessions)
+{
+    const string Revisions = @"SELECT nspname::text FROM pg_namespace WHERE nspname ~ '^rev_\d+$' ORDER BY 1";
+
+    /// <summary>What must be gone when no event of the user stays. Its columns are all that hold users.</summary>
+    static readonly string[] Traces =
+    [
+        "events WHERE tenant = $1 AND user_id = $2", "activity WHERE tenant = $1 AND user_id = $2", "members WHERE tenant = $1 AND user_id = $2",
+        "objects WHERE tenant = $1 AND $2 IN (created_by, completed_by, deleted_by, saved_by)", "tasks WHERE tenant = $1 AND $2 IN (submitted_by, item_by)",
+    ];
+
+    /// <returns>What was deleted, by kind.</returns>
+    public async Task<IReadOnlyDictionary<string, long>> EraseAsync(ErasureRequest request, CancellationToken stop)
+    {
+        var deleted = new Dictionary<string, long>();
+        foreach (var revision in await RevisionsAsync(stop))
+        {
+            await using var session = await sessions.OpenConnectionAsync(stop);
+            foreach (var (kind, n) in await new RevisionEraser(session, revision).EraseAsync(request, stop))
+                deleted[kind] = deleted.GetValueOrDefault(kind) + n;
+        }
+        await using var control = await sessions.OpenConnectionAsync(stop);
+        deleted["dead_letters"] = deleted.GetValueOrDefault("dead_letters") + await DeadLetterErasure.DeleteAsync(control, "control.dead_letters", request, stop);
+        return deleted;
+    }
+
+    /// <summary>Looks through every table of every revision. An erased user of whom nothing new came must be in none.</summary>
+    /// <returns>Rows that should not be there, by table; empty when all is well.</returns>
+    public async Task<IReadOnlyDictionary<string, long>> FindAsync(ErasureRequest request, CancellationToken stop)
+    {
+        var found = new Dictionary<string, long>();
+        await using var session = await sessions.OpenConnectionAsync(stop);
+        foreach (var revision in await RevisionsAsync(stop))
+        {
+            var erased = await CountAsync(session, $"{revision}.events WHERE tenant = $1 AND user_id = $2 AND received_at <= $3 AND occurred_at >= $4 AND occurred_at < $5", request, stop);
+            if (erased > 0)
+                found[$"{revision}.events"] = erased;
+            else if (request is { From: null, To: null } && await CountAsync(session, $"{revision}.events WHERE tenant = $1 AND user_id = $2", request, stop) == 0)
+                foreach (var trace in Traces)
+                    if (await CountAsync(session, $"{revision}.{trace}", request, stop) is > 0 and var n)
+                        found[$"{revision}.{trace.Split(' ')[0]}"] = n;
+        }
+        return found;
+    }
+
+    static async Task<long> CountAsync(NpgsqlConnection session, string from, ErasureRequest request, CancellationToken stop)
+    {
+        await using var command = StoredEvents.Command(session, $"SELECT count(*) FROM {from}", (request.Tenant, NpgsqlDbType.Text), (request.UserId, NpgsqlDbType.Text));
+        foreach (var (place, time) in ((string, DateTime)[])[("$3", request.ReceivedUntil), ("$4", request.OccurredFrom), ("$5", request.OccurredTo)])
+            if (from.Contains(place, StringComparison.Ordinal))
+                command.Parameters.Add(new NpgsqlParameter { Value = time, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        return (long)(await command.ExecuteScalarAsync(stop))!;
+    }
+
+    async Task<List<string>> RevisionsAsync(CancellationToken stop)
+    {
+        await using var session = await sessions.OpenConnectionAsync(stop);
+        await using var command = new NpgsqlCommand(Revisions, session);
+        await using var reader = await command.ExecuteReaderAsync(stop);
+        var revisions = new List<string>();
+        while (await reader.ReadAsync(stop))
+            revisions.Add(reader.GetString(0));
+        return revisions;
+    }
+}
