@@ -74,6 +74,8 @@ public sealed class ErasureTests
     {
         await using var pipeline = await PipelineUnderTest.CreateAsync(1);
         var ingest = await pipeline.StartIngestAsync(("Pipeline__Ingest__Operations", "true"));
+        // Ingest is ready without a store.
+        await Until.TrueAsync("the schema is there", Within, pipeline.Database.HasSchemaAsync);
         foreach (var (query, code) in ((string, string)[])[("?from=2024-01-01T00:07:00Z", "unaligned_time"), ("?from=2024-01-02T00:00:00Z&to=2024-01-01T00:00:00Z", "empty_window"), ("?to=x", "invalid_time")])
         {
             using var answer = await PipelineUnderTest.Http.DeleteAsync(new Uri(ingest.Url, $"api/v1/events/events/u{query}"));
