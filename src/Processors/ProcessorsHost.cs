@@ -100,6 +100,8 @@ static class ProcessorsHost
         {
             var settings = Options<PostgresOptions>(p).Build("pipeline-erasure");
             settings.Pooling = false;
+            // Scans of all events take as long as they take; they hold nobody up.
+            settings.CommandTimeout = 0;
             return new ErasureTools(new ErasureRequests(p.GetRequiredService<NpgsqlDataSource>()), NpgsqlDataSource.Create(settings), p.GetRequiredService<SchemaAtStart>().Ready);
         });
         services.AddSingleton<IHostedService>(p => new ErasureWorker(store(p), p.GetRequiredService<ErasureTools>(), TimeProvider.System, p.GetRequiredService<ILogger<ErasureWorker>>()));

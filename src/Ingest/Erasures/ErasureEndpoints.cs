@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Mvc;
 using Pipeline.Contracts;
 using Pipeline.Ingest.Events;
 using Pipeline.Ingest.Statistics;
+using Pipeline.Sinks.Influx;
 using Pipeline.Sinks.Postgres.Erasure;
 
 namespace Pipeline.Ingest.Erasures;
@@ -42,6 +43,9 @@ static class ErasureEndpoints
             return problem;
         if (window.Edges[0] >= window.Edges[^1])
             return new Problem(400, "empty_window", "to must be after from.") { Parameter = "to" };
+        if (http.RequestServices.GetService<PerformanceReader>() is not null)
+            // A deployment with InfluxDB, whether or not its processors ever said so.
+            await erasures.RegisterAsync(ErasureRequests.InfluxDb, http.RequestAborted);
         var id = await erasures.CreateAsync(Topics.DefaultTenant, userId, from is null ? null : window.Edges[0], to is null ? null : window.Edges[^1], http.RequestAborted);
         http.Response.Headers.Location = $"/api/v1/erasures/{id}";
         return TypedResults.Json(ErasureAnswer.Of((await erasures.ReadAsync(id, http.RequestAborted))!), BatchAnswer.Json, statusCode: 202);

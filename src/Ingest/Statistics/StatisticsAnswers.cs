@@ -37,5 +37,5 @@ public abstract record StatisticsAnswer(Figures Figures) : Figures(Figures)
     public IReadOnlyList<BucketStatistics>? Series { get; init; }
 
     internal static List<BucketStatistics>? SeriesOf(StatisticsQuery asked, MetricsQuery query, MetricsAnswer answer) => asked.Bucket is null ? null
-        : [.. Enumerable.Range(0, query.Edges.Count - 1).Select(i => new BucketStatistics(query.Edges[i], query.Edges[i + 1], answer.Figures(bucket: i)))];
+        : [.. Enumerable.Range(0, query.Edges.Count - 1).Select(i => new BucketStatistics(query.Edges[i], query.Edges[i + 1], answer.Figures(i)))];
 }

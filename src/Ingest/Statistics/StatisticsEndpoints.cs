@@ -38,7 +38,7 @@ static class StatisticsEndpoints
     /// <returns>Null for a project without an annotation event in the window.</returns>
     static ProjectOfUser? OfUser(string project, MetricsAnswer answer)
     {
-        var work = answer.Sum(key => key.Part == project);
+        var work = answer.OfPart(project);
         var figures = Sinks.Metrics.Figures.Of(work, null);
         return work.Annotations == 0 ? null : new ProjectOfUser(project, figures.TotalAnnotations, figures.TotalTime, figures.AvgAnnotationTime, work.LastAnnotation!.Value);
     }
@@ -49,7 +49,7 @@ static class StatisticsEndpoints
         if (asked.Read(null, projectId, out var query) is { } problem)
             return problem;
         var answer = await metrics.ReadAsync(query, http.RequestAborted);
-        return TypedResults.Json(new ProjectStatistics(projectId, answer.Known, answer.Sum(_ => true).LastAnnotation, answer.Figures()) { Series = StatisticsAnswer.SeriesOf(asked, query, answer) }, BatchAnswer.Json);
+        return TypedResults.Json(new ProjectStatistics(projectId, answer.Known, answer.Whole.LastAnnotation, answer.Figures()) { Series = StatisticsAnswer.SeriesOf(asked, query, answer) }, BatchAnswer.Json);
     }
 
     /// <summary>The server leaves %2F in a path as it is, where it cannot be told from %252F; ids may hold slashes.</summary>

@@ -37,7 +37,8 @@ sealed class ErasureWorker(ErasedStore store, ErasureTools tools, TimeProvider c
                 await using var turn = await TurnAsync(stoppingToken);
                 if (turn is not null)
                     foreach (var request in await tools.Requests.OpenAsync(store.Name, stoppingToken))
-                        await EraseAsync(request, stoppingToken);
+                        if (!await TryEraseAsync(request, stoppingToken))
+                            pause = AfterFailure;
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
@@ -48,7 +49,8 @@ sealed class ErasureWorker(ErasedStore store, ErasureTools tools, TimeProvider c
         }
     }
 
-    async Task EraseAsync(ErasureRequest request, CancellationToken stop)
+    /// <returns>False when it failed; the others are carried out all the same.</returns>
+    async Task<bool> TryEraseAsync(ErasureRequest request, CancellationToken stop)
     {
         IReadOnlyDictionary<string, long> deleted = new Dictionary<string, long>();
         try
@@ -60,11 +62,13 @@ sealed class ErasureWorker(ErasedStore store, ErasureTools tools, TimeProvider c
             // 3. The receipt; with the last store's the user's name goes.
             await tools.Requests.NoteAsync(request.Id, store.Name, deleted, found.Count == 0 ? null : $"still there: {string.Join(", ", found.Select(f => $"{f.Value} in {f.Key}"))}", found.Count == 0, stop);
             log.Erased(store.Name, request.Id, found.Count == 0);
+            return true;
         }
         catch (Exception e) when (!stop.IsCancellationRequested && FailureClassifier.Classify(e).Kind != FailureKind.Stopped)
         {
             await tools.Requests.NoteAsync(request.Id, store.Name, deleted, e.Message, verified: false, stop);
-            throw;
+            log.ErasureFailed(store.Name, e.Message);
+            return false;
         }
     }
 

@@ -22,20 +22,29 @@ sealed class InfluxStore(InfluxErasure influx, ErasureRequests requests, TimeSpa
 
     async Task<IReadOnlyDictionary<string, long>> EraseAsync(ErasureRequest request, CancellationToken stop)
     {
+        var points = await PostgresDoneAsync(request, stop) is null ? 0 : await CountAsync(request, stop);
+        if (points == 0)
+            return new Dictionary<string, long>();
         var (from, to) = Range(request);
-        var points = await influx.CountAsync(request.UserId, from, to, stop);
         await influx.DeleteAsync(request.UserId, from, to, stop);
-        return points == 0 ? new Dictionary<string, long>() : new Dictionary<string, long> { ["points"] = points };
+        return new Dictionary<string, long> { ["points"] = points };
     }
 
     async Task<IReadOnlyDictionary<string, long>> FindAsync(ErasureRequest request, CancellationToken stop)
     {
-        var receipt = await requests.ReadAsync(request.Id, stop);
-        if (receipt?.Stores.FirstOrDefault(s => s.Store == ErasureRequests.Postgres)?.VerifiedAt is not { } postgres || clock.GetUtcNow().UtcDateTime < postgres + writeTimeout + TimeSpan.FromSeconds(5))
+        if (await PostgresDoneAsync(request, stop) is not { } postgres || clock.GetUtcNow().UtcDateTime < postgres + writeTimeout + TimeSpan.FromSeconds(5))
             return new Dictionary<string, long> { ["writes that may be under way"] = 1 };
-        var (from, to) = Range(request);
-        var points = await influx.CountAsync(request.UserId, from, to, stop);
+        var points = await CountAsync(request, stop);
         return points == 0 ? new Dictionary<string, long>() : new Dictionary<string, long> { ["points"] = points };
+    }
+
+    async Task<DateTime?> PostgresDoneAsync(ErasureRequest request, CancellationToken stop) =>
+        (await requests.ReadAsync(request.Id, stop))?.Stores.FirstOrDefault(s => s.Store == ErasureRequests.Postgres)?.VerifiedAt;
+
+    async Task<long> CountAsync(ErasureRequest request, CancellationToken stop)
+    {
+        var (from, to) = Range(request);
+        return from < to ? await influx.CountAsync(request.UserId, from, to, stop) : 0;
     }
 
     (DateTime From, DateTime To) Range(ErasureRequest request)

@@ -152,6 +152,7 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
         _points.Clear();
         _letters.Clear();
         _suspects.Clear();
+        _erased.Clear();
         foreach (var record in records.Records)
             Read(record);
         return _points.Count;
@@ -172,8 +173,10 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
             read = true;
             if (fault.Exists)
                 writer.Skipped(fault);
-            else if (!_tombstones.Any || !IsErased(record.Message.Value))
+            else if (!_tombstones.Any)
                 _points.Add(record, _record);
+            else
+                AddUnlessErased(record);
         }
         catch (Exception e)
         {
@@ -185,19 +188,20 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
         }
     }
 
-    bool IsErased(byte[] value)
+    void AddUnlessErased(ConsumeResult<byte[], byte[]> record)
     {
+        var value = record.Message.Value;
         Span<byte> scratch = stackalloc byte[JsonStrings.DecodedKeyBytesMax];
         JsonStrings.TryDecodeKey(_record!.Parsed.UserId, value, scratch, out var user);
         var (origin, userId) = (_record.Origin, System.Text.Encoding.UTF8.GetString(user));
         if (_tombstones.Covers(origin.Tenant, userId, origin.ReceivedAtUs, origin.OccurredAtUs))
         {
             writer.Erased();
-            return true;
+            return;
         }
+        _points.Add(record, _record);
         if (_tombstones.Names(origin.Tenant, userId))
-            _suspects.Add((_points.Count, origin.Tenant, origin.EventId));
-        return false;
+            _suspects.Add((_points.Count - 1, origin.Tenant, origin.EventId));
     }
 
     /// <summary>Of a user who was erased, what came after the tombstone may be new, or a resend of what was erased.</summary>
@@ -217,7 +221,6 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
             stretches.Add((from, index));
             from = index + 1;
         }
-        _erased.Clear();
         stretches.Add((from, _points.Count));
         return stretches;
     }

@@ -8,7 +8,10 @@ namespace Pipeline.Sinks.Influx;
 /// <summary>Deletes and counts a user's points: the delete API and Flux of v2, statements of v1. Points know no tenant: users of one name share them.</summary>
 public sealed class InfluxErasure(InfluxOptions options) : IDisposable
 {
-    readonly HttpClient _http = InfluxHttp.NewClient(options, options.Timeout, connectionsMax: 2);
+    /// <summary>All points there are may be looked at.</summary>
+    static readonly TimeSpan ScanTimeout = TimeSpan.FromMinutes(10);
+
+    readonly HttpClient _http = InfluxHttp.NewClient(options, ScanTimeout, connectionsMax: 2);
 
     /// <summary>Points whose own time lies in [from, to); both as InfluxDB's calendar allows.</summary>
     /// <exception cref="InfluxUnavailableException">It did not delete, or nobody knows.</exception>

@@ -14,24 +14,38 @@ public sealed record MetricsAnswer(bool Known, IReadOnlyDictionary<(string Part,
 
     public IEnumerable<string> Parts => Work.Keys.Select(k => k.Part).Concat(Time?.Keys.Select(k => k.Part) ?? []).Distinct();
 
-    /// <summary>Figures of one part, one bucket, or both; of everything by default.</summary>
-    public Figures Figures(string? part = null, int? bucket = null)
-    {
-        var time = Time?.Where(t => (part is null || t.Key.Part == part) && t.Key.Bucket == (bucket ?? WholeWindow)).Aggregate(default(TimeSums), (sum, t) => sum + t.Value);
-        return Metrics.Figures.Of(Sum(key => (part is null || key.Part == part) && (bucket is null || key.Bucket == bucket)), time);
-    }
+    // A user may name any number of projects: each is looked up and not searched for.
+    readonly Lazy<ILookup<string, WorkSums>> _byPart = new(() => Work.ToLookup(w => w.Key.Part, w => w.Value));
+    readonly Lazy<ILookup<int, WorkSums>> _byBucket = new(() => Work.ToLookup(w => w.Key.Bucket, w => w.Value));
+    readonly Lazy<ILookup<string, TimeSums>?> _timeByPart = new(() => Time?.Where(t => t.Key.Bucket == WholeWindow).ToLookup(t => t.Key.Part, t => t.Value));
+    readonly Lazy<ILookup<int, TimeSums>?> _timeByBucket = new(() => Time?.ToLookup(t => t.Key.Bucket, t => t.Value));
+
+    /// <summary>Figures of everything.</summary>
+    public Figures Figures() => Metrics.Figures.Of(Whole, Sum(_timeByBucket.Value?[WholeWindow]));
+
+    /// <summary>Figures of one part, all buckets.</summary>
+    public Figures Figures(string part) => Metrics.Figures.Of(OfPart(part), Sum(_timeByPart.Value?[part]));
+
+    /// <summary>Figures of one bucket, all parts.</summary>
+    public Figures Figures(int bucket) => Metrics.Figures.Of(Sum(_byBucket.Value[bucket]), Sum(_timeByBucket.Value?[bucket]));
+
+    public WorkSums Whole => Sum(Work.Values);
+
+    public WorkSums OfPart(string part) => Sum(_byPart.Value[part]);
 
     /// <summary>Figures of one part in one bucket, without a search.</summary>
     public Figures FiguresAt(string part, int bucket) =>
         Metrics.Figures.Of(Work.GetValueOrDefault((part, bucket)) ?? new WorkSums(), Time is null ? null : Time.GetValueOrDefault((part, bucket)));
 
-    public WorkSums Sum(Func<(string Part, int Bucket), bool> wanted)
+    static WorkSums Sum(IEnumerable<WorkSums> all)
     {
         var sum = new WorkSums();
-        foreach (var (_, work) in Work.Where(w => wanted(w.Key)))
+        foreach (var work in all)
             sum.Add(work);
         return sum;
     }
+
+    static TimeSums? Sum(IEnumerable<TimeSums>? all) => all?.Aggregate(default(TimeSums), (sum, t) => sum + t);
 }
 
 /// <summary>Reads figures from aggregates: the cost goes with the hours worked and not with the events.</summary>

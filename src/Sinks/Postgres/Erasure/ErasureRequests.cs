@@ -69,12 +69,13 @@ public sealed class ErasureRequests(NpgsqlDataSource database)
         return receipt with { Stores = steps };
     }
 
-    /// <summary>Says that this store holds users' events: erasures asked for from now on wait for it as well.</summary>
+    /// <summary>Says that this store holds users' events: erasures that are open, and those asked for from now on, wait for it as well.</summary>
     public async Task RegisterAsync(string store, CancellationToken stop)
     {
-        await using var command = database.CreateCommand("INSERT INTO control.erasing_stores (store) VALUES ($1) ON CONFLICT DO NOTHING");
-        command.Parameters.Add(new NpgsqlParameter { Value = store });
-        await command.ExecuteNonQueryAsync(stop);
+        await using var batch = database.CreateBatch();
+        Add(batch, "INSERT INTO control.erasing_stores (store) VALUES ($1) ON CONFLICT DO NOTHING", store);
+        Add(batch, "INSERT INTO control.erasure_steps (erasure_id, store) SELECT erasure_id, $1 FROM control.erasures WHERE finished_at IS NULL ON CONFLICT DO NOTHING", store);
+        await batch.ExecuteNonQueryAsync(stop);
     }
 
     /// <summary>Those that this store has not finished, the oldest first.</summary>

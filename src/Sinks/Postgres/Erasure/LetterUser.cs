@@ -7,9 +7,13 @@ namespace Pipeline.Sinks.Postgres.Erasure;
 /// <summary>Whose a dead letter is, as far as its bytes tell: the event's user, else the record's key, which is the user by contract.</summary>
 readonly record struct LetterUser(string? UserId, long? TimestampUs)
 {
-    public static LetterUser Of(byte[]? key, byte[]? value)
+    /// <summary>Bytes that ended or threw at their reader are not read again, here as little as anywhere else.</summary>
+    static readonly string[] NotToBeRead = [new EventFault(FaultReason.KilledProcessor).Code, new EventFault(FaultReason.ProcessorFailed).Code];
+
+    /// <param name="reason">The letter's reason code.</param>
+    public static LetterUser Of(string reason, byte[]? key, byte[]? value)
     {
-        if (value is not null)
+        if (value is not null && !NotToBeRead.Contains(reason))
         {
             ParsedEvent parsed = default;
             EventParser.Parse(value, ref parsed);

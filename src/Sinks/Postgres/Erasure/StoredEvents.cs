@@ -18,7 +18,7 @@ sealed record StoredEvent(int LogId, EventRow Row)
 /// <summary>Reads rows of one revision's events again, as the road read them when they came. The session's search_path is the revision.</summary>
 static class StoredEvents
 {
-    const string Columns = "e.log_id, e.\"offset\", e.event_id, e.occurred_at, e.received_at, e.logged_at, e.tenant, e.tool, e.header, e.value";
+    const string Columns = "e.log_id, e.\"offset\", e.event_id, e.occurred_at, e.received_at, e.logged_at, e.tenant, e.tool, e.value";
 
     /// <summary>All events of the user. Table events has no index by user: writing every event would pay for it, and erasures are rare.</summary>
     public static NpgsqlCommand OfUser(NpgsqlConnection session, ErasureRequest request) =>
@@ -47,13 +47,16 @@ static class StoredEvents
 
     static StoredEvent Read(NpgsqlDataReader reader)
     {
-        var value = reader.GetFieldValue<byte[]>(9);
+        var value = reader.GetFieldValue<byte[]>(8);
         ParsedEvent parsed = default;
         var fault = EventParser.Parse(value, ref parsed);
         if (fault.Exists)
             throw new InvalidOperationException($"the stored event at offset {reader.GetInt64(1)} of log {reader.GetInt32(0)} is {fault.Code} to this version");
-        return new StoredEvent(reader.GetInt32(0), EventReading.Row(parsed, value, new EventOccasion(reader.GetInt64(1), reader.GetGuid(2), Us(reader.GetDateTime(3)), Us(reader.GetDateTime(4)),
-            Us(reader.GetDateTime(5)), reader.GetString(6), reader.IsDBNull(7) ? null : reader.GetString(7), reader.IsDBNull(8) ? null : reader.GetFieldValue<byte[]>(8)), Encoding.UTF8.GetString));
+        var row = EventReading.Row(parsed, value, new EventOccasion(reader.GetInt64(1), reader.GetGuid(2), Us(reader.GetDateTime(3)), Us(reader.GetDateTime(4)),
+            Us(reader.GetDateTime(5)), reader.GetString(6), reader.IsDBNull(7) ? null : reader.GetString(7), null), Encoding.UTF8.GetString);
+        // Many are held at a time, and nobody asks for their bytes.
+        row.Value = [];
+        return new StoredEvent(reader.GetInt32(0), row);
     }
 
     internal static NpgsqlCommand Command(NpgsqlConnection session, string sql, params ReadOnlySpan<(object Value, NpgsqlDbType Type)> values)

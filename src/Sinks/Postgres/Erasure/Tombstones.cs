@@ -8,6 +8,8 @@ namespace Pipeline.Sinks.Postgres.Erasure;
 /// <param name="ReceivedUntilUs">Unix µs, like the others.</param>
 readonly record struct Tombstone(long ReceivedUntilUs, long OccurredFromUs, long OccurredToUs)
 {
+    public bool IsOfAllTimes => OccurredFromUs == long.MinValue && OccurredToUs == long.MaxValue;
+
     public bool Covers(long receivedUs, long occurredUs) => receivedUs <= ReceivedUntilUs && occurredUs >= OccurredFromUs && occurredUs < OccurredToUs;
 }
 
@@ -70,8 +72,8 @@ public sealed class Tombstones
     {
         if (!Any)
             return false;
-        var (user, timestampUs) = LetterUser.Of(letter.Key, letter.Value);
-        return user is not null && Covers(letter.Tenant, user, letter.LoggedAtUs, timestampUs ?? long.MinValue);
+        var (user, timestampUs) = LetterUser.Of(letter.Fault.Code, letter.Key, letter.Value);
+        return user is not null && Of(letter.Tenant, user)?.Exists(t => timestampUs is { } us ? t.Covers(letter.LoggedAtUs, us) : t.IsOfAllTimes && letter.LoggedAtUs <= t.ReceivedUntilUs) == true;
     }
 
     public bool Covers(string tenant, string userId, long receivedUs, long occurredUs) => Of(tenant, userId)?.Exists(t => t.Covers(receivedUs, occurredUs)) == true;

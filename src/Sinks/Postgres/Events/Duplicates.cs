@@ -49,7 +49,7 @@ public sealed class Duplicates
         }
         foreach (var row in _repeats)
         {
-            var (digest, value) = _known.TryGetValue(row.Key, out var known) ? (known.Digest, known.Value) : (_firsts[row.Key].Digest, _firsts[row.Key].Value);
+            var (digest, value) = _known.TryGetValue(row.Key, out var known) ? (known.Digest, known.Value) : (_firsts[row.Key].Digest, _firsts[row.Key].IsErased ? null : _firsts[row.Key].Value);
             (SaysTheSame(row, digest, value) ? repeated : conflicting).Add(row);
         }
         return new ResolvedEvents(fresh, repeated, conflicting) { Dropped = dropped };

@@ -53,7 +53,8 @@ public sealed class EventRow
 
     public IReadOnlyList<KeyValuePair<string, byte[]?>> OtherHeaders { get; set; } = [];
 
-    public required byte[] Value { get; init; }
+    /// <summary>The event's bytes; empty where only its figures are needed.</summary>
+    public required byte[] Value { get; set; }
     public required byte[] Digest { get; init; }
 
     /// <summary>A tombstone covers it: its id is entered, with an empty digest, and nothing else of it is kept.</summary>
