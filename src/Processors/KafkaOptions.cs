@@ -69,6 +69,8 @@ public sealed class KafkaOptions
         EnablePartitionEof = true,
         SessionTimeoutMs = (int)SessionTimeout.TotalMilliseconds,
         HeartbeatIntervalMs = (int)SessionTimeout.TotalMilliseconds / 4,
+        // What /health and the metrics show of the group.
+        StatisticsIntervalMs = 500,
         // Bounds what the client holds besides our own queues, which are bounded too.
         QueuedMinMessages = 5000,
         QueuedMaxMessagesKbytes = 1024,

@@ -34,6 +34,10 @@ sealed class ProcessorMetrics
         _breakerOpened = meter.CreateCounter<long>("pipeline_process_breaker_opened", description: "How often a dependency's circuit breaker opened.");
         _acquisitions = meter.CreateCounter<long>("pipeline_process_acquisitions", description: "Partitions acquired, again after every failure and rebalance.");
         _clientErrors = meter.CreateCounter<long>("pipeline_process_client_errors", description: "Errors of the Kafka client, by its code; it goes on by itself.");
+        meter.CreateObservableGauge("pipeline_process_group_joining", () => _roads.Select(r => new Measurement<int>(r.Group.IsJoining ? 1 : 0, Label("road", r.Name))),
+            description: "1 while a road's consumer waits for its group to rebalance.");
+        meter.CreateObservableCounter("pipeline_process_rebalances", () => _roads.Select(r => new Measurement<long>(r.Group.Rebalances, Label("road", r.Name))),
+            description: "How often a road's consumer was assigned partitions or had some revoked.");
         meter.CreateObservableGauge("pipeline_process_queued_records", () => _roads.Select(r => new Measurement<long>(r.Workers.Sum(w => (long)w.Queue.Count), Label("road", r.Name))),
             description: "Records that wait in memory for their partition's turn.");
         meter.CreateObservableGauge("pipeline_process_oldest_seconds", () => _roads.Select(r => new Measurement<double>(OldestSeconds(r, clock), Label("road", r.Name))), "s",

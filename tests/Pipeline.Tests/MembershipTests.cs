@@ -1,3 +1,4 @@
+using Confluent.Kafka;
 using Pipeline.Pipeline.Tests.Harness;
 using Pipeline.Pipeline.Tests.Oracle;
 
@@ -6,6 +7,7 @@ namespace Pipeline.Pipeline.Tests;
 /// <summary>Partitions wander between processes all the time: nothing is lost, stored twice, or left without an owner.</summary>
 public sealed class MembershipTests
 {
+    static readonly TimeSpan Within = TimeSpan.FromSeconds(60);
     const int Copies = 2, Changes = 16, ProcessorsMin = 2, ProcessorsMax = 3;
 
     [Fact]
@@ -33,6 +35,30 @@ public sealed class MembershipTests
         leaving.AddRange(running.Select(LeaveAsync));
         Assert.All(await Task.WhenAll(leaving), exitCode => Assert.Equal(0, exitCode));
         Assert.Equal(0, await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM rev_1.offsets WHERE owner IS NOT NULL"));
+    }
+
+    [Fact]
+    public async Task A_processor_says_that_its_group_waits_for_a_member_that_hangs()
+    {
+        await using var pipeline = await PipelineUnderTest.CreateAsync();
+        var (stays, hangs) = (await pipeline.StartProcessorsAsync(), await pipeline.StartProcessorsAsync());
+        await Until.TrueAsync("each has its share", Within, () => stays.GroupAsync(), g => g.JoinState == "steady" && g.Assigned == pipeline.Topic.Partitions / 2);
+        var before = (await stays.GroupAsync()).Rebalances;
+        hangs.Signal(HostProcess.SigStop);
+        // Somebody joins, and the group waits for the one that hangs until its session has timed out.
+        using (var joins = new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig
+        {
+            BootstrapServers = TestServers.Kafka, GroupId = $"{pipeline.Topic.Name}.events-postgres", EnableAutoCommit = false, PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky,
+        }).Build())
+        {
+            joins.Subscribe(pipeline.Topic.Name);
+            joins.Consume(TimeSpan.FromMilliseconds(100));
+            await Until.TrueAsync("the group is seen to wait", Within, () => stays.GroupAsync(), g => g.JoinState != "steady");
+            Assert.Contains("pipeline_process_group_joining{road=\"events-postgres\"}", await PipelineUnderTest.Http.GetStringAsync(new Uri(stays.Url, "metrics")), StringComparison.Ordinal);
+            joins.Close();
+        }
+        await Until.TrueAsync("it has every partition", Within, () => stays.GroupAsync(), g => g.JoinState == "steady" && g.Assigned == pipeline.Topic.Partitions);
+        Assert.True((await stays.GroupAsync()).Rebalances > before);
     }
 
     /// <summary>A process that has not come up yet cannot leave in order.</summary>

@@ -23,6 +23,7 @@ sealed class RecordPoller : IRecordSource, IDisposable
     readonly ConcurrentDictionary<PartitionWorker, Task> _ending = new();
     readonly HashSet<TopicPartition> _unpaused = [];
     IReadOnlyList<PartitionWorker> _last = [];
+    volatile GroupState _group = GroupState.Unknown;
 
     public RecordPoller(IRoad road, ConsumerConfig config, Func<TopicPartition, RecordPoller, PartitionWorker> newWorker, ProcessorMetrics metrics, ILogger log)
     {
@@ -38,11 +39,14 @@ sealed class RecordPoller : IRecordSource, IDisposable
                 metrics.ClientError(_road.Name, error.Code.ToString());
                 _log.ClientError(_road.Name, error.Code.ToString(), error.Reason);
             })
+            .SetStatisticsHandler((_, statistics) => _group = GroupState.Read(statistics) ?? _group)
             .SetLogHandler((_, _) => { })
             .Build();
     }
 
     public IEnumerable<PartitionWorker> Workers => _workers.Values;
+
+    public GroupState Group => _group;
 
     /// <summary>Polls until stopped, then gives every partition up. Runs on a thread of its own.</summary>
     public void Run(CancellationToken stop)

@@ -15,6 +15,8 @@ sealed class RoadHost(
 
     public IEnumerable<PartitionWorker> Workers => _poller?.Workers ?? [];
 
+    public GroupState Group => _poller?.Group ?? GroupState.Unknown;
+
     /// <summary>See <see cref="RecordPoller.CommittedAsync"/>.</summary>
     public Task<long?> CommittedAsync(TopicPartition partition, CancellationToken stop) => _poller!.CommittedAsync(partition, stop);
 

@@ -15,7 +15,7 @@ static class HealthEndpoints
         Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 
-    /// <summary>live = the process answers; ready = its dependencies answer and the schema is this version's; health = each dependency, its breaker, each assigned partition, and the work on failures.</summary>
+    /// <summary>live = the process answers; ready = its dependencies answer and the schema is this version's; health = each dependency, its breaker, each consumer group and assigned partition, and the work on failures.</summary>
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
         app.MapGet("health/live", () => TypedResults.Ok(new { status = "live" }));
@@ -36,6 +36,7 @@ static class HealthEndpoints
                 dependencies = watch.Dependencies.ToDictionary(d => d.Name, d => d.State),
                 clock_skew_s = skew.Seconds,
                 breakers = breakers.All.ToDictionary(b => b.Dependency, b => new { state = b.State, opened = b.Opened, opened_at = b.OpenedAt }),
+                groups = hosted.OfType<RoadHost>().ToDictionary(r => r.Name, r => r.Group),
                 roads,
                 failures = services.GetService<FailureWork>()?.States,
             }, Json, statusCode: well ? 200 : 503);

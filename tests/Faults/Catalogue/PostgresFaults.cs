@@ -153,6 +153,9 @@ sealed class LongLock() : Fault("lock held for 30 s", 50)
 /// <summary>Others have taken every connection, and ours were cut.</summary>
 sealed class TooManyConnections() : Fault("too many connections", 25)
 {
+    const int RoundsMax = 200, LooksClear = 4;
+    static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(250);
+
     readonly List<NpgsqlConnection> _taken = [];
 
     public override bool SaysWhenItStruck => true;
@@ -163,16 +166,22 @@ sealed class TooManyConnections() : Fault("too many connections", 25)
 
     public override async Task InjectAsync(FaultRun run)
     {
-        // Each cut frees a place; whoever comes first has it, so that it takes some rounds until none of the pipeline's is left.
-        for (var round = 0; round < 100; round++)
+        // Each cut frees a place; whoever comes first has it, so that it takes some rounds until none of the pipeline's is left. One look is not
+        // enough: a session that is still being opened holds a place and is not listed yet.
+        var clear = 0;
+        for (var round = 0; round < RoundsMax; round++)
         {
             while (await TryTakeAsync(run))
             {
             }
-            if (await run.Database.CutSessionsAsync() > 0)
-                continue;
-            run.Struck();
-            return;
+            clear = await run.Database.CutSessionsAsync() > 0 ? 0 : clear + 1;
+            if (clear == LooksClear)
+            {
+                run.Struck();
+                return;
+            }
+            if (clear > 0)
+                await Task.Delay(BetweenLooks);
         }
         throw new TimeoutException("the pipeline kept its connections");
     }

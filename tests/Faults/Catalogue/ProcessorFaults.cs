@@ -106,14 +106,11 @@ sealed class Zombie(string name, string? point) : Fault(name, 24)
 sealed class RebalanceStorm() : Fault("rebalance storm", 35)
 {
     const int Changes = 14, OthersMin = 1, OthersMax = 2;
-
-    /// <summary>At first they leave in order: a member that is killed holds the whole group until its session has timed out (6 s here), and nobody can show a new assignment before.</summary>
-    const int OrderlyChanges = 5;
     static readonly TimeSpan Pause = TimeSpan.FromSeconds(1.5);
 
     public override bool SaysWhenItStruck => true;
 
-    public override IReadOnlyList<Sign> Signs => [Sign.Grows(Sign.Newcomer, "pipeline_process_acquisitions_total"), Sign.Moved];
+    public override IReadOnlyList<Sign> Signs => Sign.Rebalancing();
 
     public override async Task InjectAsync(FaultRun run)
     {
@@ -126,7 +123,7 @@ sealed class RebalanceStorm() : Fault("rebalance storm", 35)
             if (others.Count < OthersMin || (others.Count < OthersMax && run.Random.Next(2) == 0))
                 others.Enqueue(run.LaunchMoreProcessors());
             else
-                others.Dequeue().Signal(change >= OrderlyChanges && run.Random.Next(3) == 0 ? HostProcess.SigKill : HostProcess.SigTerm);
+                others.Dequeue().Signal(run.Random.Next(3) == 0 ? HostProcess.SigKill : HostProcess.SigTerm);
             await timer.WaitForNextTickAsync();
         }
     }

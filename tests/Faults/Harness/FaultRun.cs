@@ -155,7 +155,6 @@ sealed class FaultRun : IAsyncDisposable
         var current = Processors;
         var more = LaunchProcessors();
         _current[Sign.Processors] = current;
-        _current.TryAdd(Sign.Newcomer, more);
         return more;
     }
 

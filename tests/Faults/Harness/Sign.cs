@@ -3,12 +3,12 @@ using System.Diagnostics;
 namespace Pipeline.Faults.Harness;
 
 /// <summary>One place where a fault must be visible: exactly this field or metric of this host.</summary>
-/// <param name="Host"><c>ingest</c>, <c>processors</c>, or <c>newcomer</c> for the first processor that joins them.</param>
+/// <param name="Host"><c>ingest</c> or <c>processors</c>.</param>
 /// <param name="Text">As the documentation names it.</param>
 /// <param name="Shows">Compares the look before the fault with one after it.</param>
 sealed record Sign(string Host, string Text, Func<HostView, HostView, bool> Shows)
 {
-    public const string Processors = "processors", Ingest = "ingest", Newcomer = "newcomer", EventsPostgres = "events-postgres", EventsInflux = "events-influx";
+    public const string Processors = "processors", Ingest = "ingest", EventsPostgres = "events-postgres", EventsInflux = "events-influx";
 
     public static Sign Grows(string host, string metric, string label = "") =>
         new(host, label.Length == 0 ? metric : $"{metric}{{{label}}}", (before, now) => now.Answers && now.Metric(metric, label) > before.Metric(metric, label));
@@ -32,8 +32,12 @@ sealed record Sign(string Host, string Text, Func<HostView, HostView, bool> Show
     public static Sign Failures(string road = EventsPostgres) =>
         new(Processors, $"/health roads.{road}[].failures.count", (before, now) => now.Answers && now.Failures(road) > before.Failures(road));
 
-    /// <summary>Other partitions than before.</summary>
-    public static Sign Moved => new(Processors, "/health roads.events-postgres[].partition", (before, now) => now.Answers && !now.Partitions(EventsPostgres).SequenceEqual(before.Partitions(EventsPostgres)));
+    /// <summary>The consumer waits for its group, or has been given other partitions since: where a rebalance begins, however long it takes. A dead member holds it until its session ends.</summary>
+    public static Sign[] Rebalancing(string road = EventsPostgres) => [
+        new(Processors, $"pipeline_process_group_joining{{road=\"{road}\"}}, _rebalances_total", (before, now) => now.Metric("pipeline_process_group_joining", $"road=\"{road}\"") > 0
+            || (now.Answers && now.Metric("pipeline_process_rebalances_total", $"road=\"{road}\"") > before.Metric("pipeline_process_rebalances_total", $"road=\"{road}\""))),
+        new(Processors, $"/health groups.{road}.join_state, .rebalances", (before, now) => now.Answers && now.Field($"groups.{road}.join_state") is { } state
+            && (state != "\"steady\"" || now.Field($"groups.{road}.rebalances") != before.Field($"groups.{road}.rebalances")))];
 
     /// <summary>A receiver from RabbitMQ, or the outbox, failed and is begun anew.</summary>
     public static Sign[] WorkRestarted => [Grows(Processors, "pipeline_failures_work_restarts_total"),

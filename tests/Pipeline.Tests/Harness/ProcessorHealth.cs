@@ -23,6 +23,14 @@ static class ProcessorHealth
                 p.GetProperty("next_offset").GetInt64(), p.GetProperty("last_error").GetString()))];
     }
 
+    /// <summary>What a processor says of its place in the road's consumer group.</summary>
+    public static async Task<(string JoinState, long Rebalances, int Assigned)> GroupAsync(this HostProcess processor, string road = "events-postgres")
+    {
+        using var json = JsonDocument.Parse(await PipelineUnderTest.Http.GetStringAnyAsync(new Uri(processor.Url, "health")));
+        return !json.RootElement.GetProperty("groups").TryGetProperty(road, out var group) ? ("", 0, 0) :
+            (group.GetProperty("join_state").GetString()!, group.GetProperty("rebalances").GetInt64(), group.GetProperty("assigned").GetInt32());
+    }
+
     /// <summary>Waits until exactly these partitions have stopped and each says this.</summary>
     public static Task StoppedAsync(this HostProcess processor, IReadOnlyCollection<int> partitions, string error) =>
         Until.TrueAsync($"partitions {string.Join(',', partitions)} stop and say \"{error}\"", TimeSpan.FromSeconds(60), async () =>
