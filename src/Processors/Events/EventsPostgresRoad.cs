@@ -71,7 +71,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
             if (await topicId != _log!.TopicId)
                 throw new TopicUnavailableException($"{partition.Topic} was made anew");
             var rest = records;
-            while (rest.Records.Count > 0 && _guard.Of(rest.Records[0].Offset) is var reading and not Reading.Together)
+            while (rest.Records.Count > 0 && HowToRead(rest.Records[0].Offset) is var reading and not Reading.Together)
             {
                 (var first, rest) = rest.SplitFirst();
                 await ProcessFirstAsync(first, reading, stop);
@@ -84,6 +84,13 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
             return records.Next;
         }
 
+        Reading HowToRead(long offset)
+        {
+            if (settings.Reading.FoundBeside(partition))
+                _guard.FoundElsewhere();
+            return _guard.Of(offset);
+        }
+
         /// <summary>One record of a stretch in which processes died.</summary>
         async Task ProcessFirstAsync(RecordBatch single, Reading reading, CancellationToken stop)
         {
@@ -91,6 +98,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
             if (reading == Reading.Never)
             {
                 await WriteAsync(_builder!.Unread(single, $"{PoisonGuard.TriesMax} processes in a row ended while they read it, the last of them with nothing else to read"), stop);
+                settings.Reading.Found(partition);
                 settings.Log.RecordKills(Roles.EventsPostgres, _log!.ToString(), offset);
                 return;
             }

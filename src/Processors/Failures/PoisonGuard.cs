@@ -23,6 +23,7 @@ sealed class PoisonGuard(int batchRecordsMax)
     public const int TriesMax = 2 * LogOwnership.TriesBeforeAlone;
 
     int _aloneLeft;
+    bool _marked;
     long _aloneBefore;
     long _never = -1;
 
@@ -33,6 +34,7 @@ sealed class PoisonGuard(int batchRecordsMax)
         // over any number of offsets that hold none. Acquired again in the middle of such a stretch, it goes on.
         if (fence.Tries >= LogOwnership.TriesBeforeAlone || fence.Trying is not null)
             (_aloneLeft, _aloneBefore) = (batchRecordsMax, end);
+        _marked = fence.Trying is not null;
         _never = fence.Tries >= TriesMax ? fence.Trying ?? -1 : -1;
     }
 
@@ -40,6 +42,16 @@ sealed class PoisonGuard(int batchRecordsMax)
 
     /// <summary>Whether records from this offset on are read alone.</summary>
     public bool IsLooking(long next) => Of(next) != Reading.Together;
+
+    /// <summary>
+    /// The record that ended this process's predecessors was found in another log: nothing speaks against this one any more, unless a record of its own was
+    /// being read alone. Should it hold another such record, that costs one more death.
+    /// </summary>
+    public void FoundElsewhere()
+    {
+        if (!_marked)
+            _aloneLeft = 0;
+    }
 
     /// <summary>A record that was not read together with others has its outcome.</summary>
     public void Passed() => _aloneLeft--;

@@ -10,7 +10,7 @@ namespace Pipeline.Processors.Failures;
 /// </summary>
 sealed class RecordReading(Turns turns, ProcessingDeadline deadline, FailureLimit failures)
 {
-    readonly ConcurrentDictionary<TopicPartition, bool> _suspected = new();
+    readonly ConcurrentDictionary<TopicPartition, bool> _suspected = new(), _guilty = new();
 
     /// <summary>Says whether a record of this partition is looked for that ends processes.</summary>
     public void Suspect(TopicPartition partition, bool suspected)
@@ -22,6 +22,12 @@ sealed class RecordReading(Turns turns, ProcessingDeadline deadline, FailureLimi
     }
 
     public bool IsSuspected(TopicPartition partition) => _suspected.ContainsKey(partition);
+
+    /// <summary>A record of this partition has ended processes, and is not read again.</summary>
+    public void Found(TopicPartition partition) => _guilty[partition] = true;
+
+    /// <summary>Whether another partition explains the deaths.</summary>
+    public bool FoundBeside(TopicPartition partition) => !_guilty.IsEmpty && !_guilty.ContainsKey(partition);
 
     /// <summary>
     /// Keeps every other reader of the process waiting until it is disposed. Only so a death of the process speaks against the one record that is

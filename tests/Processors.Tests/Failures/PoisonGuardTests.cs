@@ -77,6 +77,24 @@ public sealed class PoisonGuardTests
     }
 
     [Fact]
+    public void Found_in_another_log_the_stretch_is_over()
+    {
+        var guard = new PoisonGuard(100);
+        guard.Acquired(Fence(40, 3), 10_000_000);
+        guard.FoundElsewhere();
+        Assert.Equal((Reading.Together, false), (guard.Of(40), guard.IsLooking(40)));
+    }
+
+    [Fact]
+    public void Found_in_another_log_a_record_of_its_own_that_was_tried_is_still_read_alone()
+    {
+        var guard = new PoisonGuard(100);
+        guard.Acquired(Fence(40, 4, 41), 10_000_000);
+        guard.FoundElsewhere();
+        Assert.Equal((Reading.Alone, Reading.Alone), (guard.Of(40), guard.Of(41)));
+    }
+
+    [Fact]
     public void A_new_log_does_not_inherit_an_endless_stretch()
     {
         var guard = new PoisonGuard(100);
