@@ -11,7 +11,7 @@ sealed class ProcessorMetrics
 {
     public const string MeterName = "Pipeline.Processors";
 
-    readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _lost, _halved, _refused, _failures, _breakerOpened, _acquisitions, _clientErrors;
+    readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _lost, _halved, _refused, _failures, _breakerOpened, _acquisitions, _clientErrors, _untrustedHeaders;
     readonly System.Collections.Concurrent.ConcurrentBag<RoadHost> _roads = [];
     readonly Counter<long> _published, _handedOver, _returned, _deadlines, _rebuilds, _lettersReceived, _workRestarts;
     readonly Histogram<double> _delay;
@@ -30,6 +30,7 @@ sealed class ProcessorMetrics
         _lost = meter.CreateCounter<long>("pipeline_write_lost_offsets", description: "Offsets that left the log before events-influx read them; a replay from PostgreSQL can bring their points.");
         _halved = meter.CreateCounter<long>("pipeline_write_halved_batches", description: "Writes that InfluxDB refused as a whole, for one bad line or for their size, and that were halved.");
         _refused = meter.CreateCounter<long>("pipeline_write_refused_points", description: "Points that InfluxDB refused as data; each is a dead letter.");
+        _untrustedHeaders = meter.CreateCounter<long>("pipeline_process_untrusted_headers", description: "Records whose ingest header was ignored, by road and topic: the topic is configured not to trust headers.");
         _failures = meter.CreateCounter<long>("pipeline_process_failures", description: "Batches or acquisitions that failed and are tried again, by kind.");
         _breakerOpened = meter.CreateCounter<long>("pipeline_process_breaker_opened", description: "How often a dependency's circuit breaker opened.");
         _acquisitions = meter.CreateCounter<long>("pipeline_process_acquisitions", description: "Partitions acquired, again after every failure and rebalance.");
@@ -70,6 +71,12 @@ sealed class ProcessorMetrics
             _deadLetters.Add(batch.Conflicting.Count, Label("reason", new EventFault(FaultReason.ConflictingDuplicate).Code));
         if (batch.Events.Count > 0)
             _delay.Record(Math.Max(0, (now - DateTimeOffset.UnixEpoch).TotalSeconds - (batch.Events[0].LoggedAtUs / 1e6)), Label("road", road));
+    }
+
+    public void UntrustedHeaders(string road, string topic, int records)
+    {
+        if (records > 0)
+            _untrustedHeaders.Add(records, Label("road", road), Label("topic", topic));
     }
 
     public void Points(string road, int count) => _points.Add(count, Label("road", road));

@@ -91,7 +91,7 @@ static class FailureCostBenchmark
         readonly PostgresBatchBuilder _builder = new(Topic, "id",
             new RecordReading(new Turns(1), new ProcessingDeadline(TimeSpan.FromSeconds(30), TimeProvider.System), new FailureLimit(1, TimeProvider.System)), TimeProvider.System);
 
-        public PartitionCounts Counts => default;
+        public PartitionCounts Counts => PartitionCounts.None;
 
         public async Task<long> AcquireAsync(CancellationToken stop) =>
             (await _writer.AcquireAsync(new LogPlace(Roles.EventsPostgres, Topic.Name, "id", 0), new LogExtent(0, long.MaxValue), stop)).NextOffset;

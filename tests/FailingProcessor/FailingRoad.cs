@@ -28,7 +28,7 @@ sealed class FailingPartition(FailingRoad road, TopicPartition partition, Failin
 {
     LogPlace? _log;
 
-    public PartitionCounts Counts { get; private set; }
+    public PartitionCounts Counts { get; private set; } = PartitionCounts.None;
 
     public async Task<long> AcquireAsync(CancellationToken stop)
     {

@@ -62,10 +62,14 @@ public interface IRoad
 /// <param name="HandedOver">Failed records given to RabbitMQ, to be tried again.</param>
 /// <param name="HalvedWrites">Writes that the store refused as a whole and that were cut in two.</param>
 /// <param name="LostOffsets">Offsets that left the log before this road had read them.</param>
-public readonly record struct PartitionCounts(long DeadLetters = 0, long Duplicates = 0, long HandedOver = 0, long HalvedWrites = 0, long LostOffsets = 0)
+/// <param name="UntrustedHeaders">Records whose <c>ingest</c> header was ignored, because their topic's headers are not trusted.</param>
+/// <remarks>Replaced as a whole by the partition's worker alone, so that another thread never reads half of it.</remarks>
+public sealed record PartitionCounts(long DeadLetters = 0, long Duplicates = 0, long HandedOver = 0, long HalvedWrites = 0, long LostOffsets = 0, long UntrustedHeaders = 0)
 {
-    public static PartitionCounts operator +(PartitionCounts a, PartitionCounts b) =>
-        new(a.DeadLetters + b.DeadLetters, a.Duplicates + b.Duplicates, a.HandedOver + b.HandedOver, a.HalvedWrites + b.HalvedWrites, a.LostOffsets + b.LostOffsets);
+    public static readonly PartitionCounts None = new();
+
+    public static PartitionCounts operator +(PartitionCounts a, PartitionCounts b) => new(a.DeadLetters + b.DeadLetters, a.Duplicates + b.Duplicates, a.HandedOver + b.HandedOver,
+        a.HalvedWrites + b.HalvedWrites, a.LostOffsets + b.LostOffsets, a.UntrustedHeaders + b.UntrustedHeaders);
 }
 
 /// <summary>

@@ -56,6 +56,9 @@ sealed class EventRecord(TopicOptions topic, string topicId, TimeProvider clock)
     /// <summary>Until the year 9000, so that sums of times never overflow.</summary>
     const long MsMax = 221_845_392_000_000;
 
+    /// <summary>Whether the record has a header that would say how it came in, of which nothing is believed.</summary>
+    public bool IgnoresHeaderOf(ConsumeResult<byte[], byte[]> record) => !topic.TrustHeaders && record.Message.Headers is { Count: > 0 } headers && headers.TryGetLastBytes(Topics.IngestHeaderName, out _);
+
     EventFault ReadHeader(ConsumeResult<byte[], byte[]> record, out IngestHeader? header, out byte[]? bytes)
     {
         header = null;

@@ -44,27 +44,30 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Breakers
     /// Stores the lines from first to last. InfluxDB refuses a batch for one bad line and may have kept the others, so a refused stretch is
     /// halved until the bad line is alone; sending the others twice changes nothing.
     /// </summary>
-    /// <returns>How many were refused for good, and how often a stretch was halved.</returns>
-    public async Task<PartitionCounts> WriteAsync(LogPlace place, PointBatch points, int first, int last, CancellationToken stop)
+    /// <param name="count">Told at once of what was refused for good and of each halving: what comes after it may fail.</param>
+    public async Task WriteAsync(LogPlace place, PointBatch points, (int First, int Last) stretch, Action<PartitionCounts> count, CancellationToken stop)
     {
+        var (first, last) = stretch;
         if (first == last)
-            return default;
+            return;
         try
         {
             await breakers.Influx.RunAsync(s => influx.WriteAsync(points.Lines(first, last), s), stop);
             metrics.Points(Road, last - first);
-            return default;
         }
         catch (InfluxRefusedException e)
         {
             if (last - first == 1)
             {
                 await WriteLetterAsync(place, points.Letter(first, e.Message), stop);
-                return new PartitionCounts(DeadLetters: 1);
+                count(new PartitionCounts(DeadLetters: 1));
+                return;
             }
             metrics.Halved(Road);
+            count(new PartitionCounts(HalvedWrites: 1));
             var middle = first + ((last - first) / 2);
-            return new PartitionCounts(HalvedWrites: 1) + await WriteAsync(place, points, first, middle, stop) + await WriteAsync(place, points, middle, last, stop);
+            await WriteAsync(place, points, (first, middle), count, stop);
+            await WriteAsync(place, points, (middle, last), count, stop);
         }
     }
 
@@ -73,6 +76,8 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Breakers
         await breakers.Postgres.RunAsync(s => letters.WriteAsync(place, [letter], s), stop);
         metrics.Refused(Road);
     }
+
+    public void UntrustedHeaders(string topic, int count) => metrics.UntrustedHeaders(Road, topic, count);
 
     public void Skipped(EventFault fault) => metrics.Skipped(Road, fault);
 
@@ -120,7 +125,7 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
     readonly HashSet<int> _erased = [];
     readonly List<DeadLetter> _letters = [];
 
-    public PartitionCounts Counts { get; private set; }
+    public PartitionCounts Counts { get; private set; } = PartitionCounts.None;
 
     public async Task<long> AcquireAsync(CancellationToken stop)
     {
@@ -139,12 +144,23 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
         // A write of points that were read before a tombstone came ends within its timeout: the erasure waits for that.
         await settings.Postgres.RunAsync(s => settings.Erasures.RefreshAsync(_tombstones, s), stop);
         await settings.Reading.TogetherAsync(_log!.ToString(), () => Read(records), stop);
-        foreach (var (first, last) in await WithoutErasedAsync(stop))
-            Counts += await writer.WriteAsync(_log!, _points, first, last, stop);
+        foreach (var stretch in await WithoutErasedAsync(stop))
+            await writer.WriteAsync(_log!, _points, stretch, counts => Counts += counts, stop);
         foreach (var letter in _letters)
+        {
             await writer.WriteLetterAsync(_log!, letter, stop);
-        Counts += new PartitionCounts(DeadLetters: _letters.Count);
+            Counts += new PartitionCounts(DeadLetters: 1);
+        }
+        CountUntrusted(records);
         return records.Next;
+    }
+
+    /// <summary>At the end alone: a batch that failed comes again with the same headers.</summary>
+    void CountUntrusted(RecordBatch records)
+    {
+        var untrusted = topic.TrustHeaders ? 0 : records.Records.Count(_record!.IgnoresHeaderOf);
+        Counts += new PartitionCounts(UntrustedHeaders: untrusted);
+        writer.UntrustedHeaders(topic.Name, untrusted);
     }
 
     int Read(RecordBatch records)

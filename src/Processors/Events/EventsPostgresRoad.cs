@@ -31,7 +31,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
         long? _firstGap;
         bool _hasGaps;
 
-        public PartitionCounts Counts { get; private set; }
+        public PartitionCounts Counts { get; private set; } = PartitionCounts.None;
 
         public async Task<long> AcquireAsync(CancellationToken stop)
         {
@@ -117,9 +117,11 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
             try
             {
                 var outcome = await settings.Store.RunAsync(s => writer.WriteAsync(batch, s), stop);
-                Counts += new PartitionCounts(DeadLetters: outcome.DeadLettered, Duplicates: outcome.Duplicates);
+                var untrusted = _builder!.UntrustedHeaders(batch);
+                Counts += new PartitionCounts(DeadLetters: outcome.DeadLettered, Duplicates: outcome.Duplicates, UntrustedHeaders: untrusted);
                 settings.Floods?.Count(batch);
                 settings.Metrics.Written(Roles.EventsPostgres, outcome, settings.Clock.GetUtcNow(), batch);
+                settings.Metrics.UntrustedHeaders(Roles.EventsPostgres, topic.Name, untrusted);
             }
             catch (PostgresException e) when (FailureClassifier.Classify(e).Kind == FailureKind.Invalid)
             {

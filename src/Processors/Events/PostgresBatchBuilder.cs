@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using Pipeline.Contracts;
 using Pipeline.Contracts.Events;
 using Pipeline.Sinks.Postgres.Events;
 using Pipeline.Processors.Consuming;
@@ -27,6 +28,12 @@ sealed class PostgresBatchBuilder(TopicOptions topic, string topicId, RecordRead
         batch.DeadLetters.Add(Letter(records.Records.Single(), new EventFault(FaultReason.KilledProcessor), _record.OriginUnread(records.Records[0]), message, kind: "fatal"));
         return batch;
     }
+
+    /// <summary>How many records of the batch have an <c>ingest</c> header that was ignored.</summary>
+    public int UntrustedHeaders(EventBatch batch) => topic.TrustHeaders ? 0
+        : batch.Events.Count(e => Untrusted(e.OtherHeaders)) + batch.DeadLetters.Count(l => Untrusted(l.Headers));
+
+    static bool Untrusted(IReadOnlyList<KeyValuePair<string, byte[]?>> headers) => headers.Any(h => h.Key == Topics.IngestHeaderName);
 
     void Add(EventBatch batch, ConsumeResult<byte[], byte[]> record)
     {

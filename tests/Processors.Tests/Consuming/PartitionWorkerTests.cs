@@ -44,7 +44,7 @@ public sealed class PartitionWorkerTests
 
         public List<string> Calls { get; } = [];
 
-        public PartitionCounts Counts => default;
+        public PartitionCounts Counts => PartitionCounts.None;
 
         public Task<long> AcquireAsync(CancellationToken stop) => throw new PostgresException("permission denied for table activity", "ERROR", "ERROR", "42501");
 

@@ -22,6 +22,26 @@ public sealed class PostgresBatchBuilderTests
         Assert.Equal([(12L, "malformed_json"), (15L, "malformed_json")], batch.DeadLetters.Select(d => (d.Offset, d.Fault.Code)));
     }
 
+    [Theory]
+    [InlineData(true, 0)]
+    [InlineData(false, 3)]
+    public void Records_with_a_header_that_their_topic_does_not_trust_are_counted_whatever_becomes_of_them(bool trusted, int counted)
+    {
+        var value = Event("performance", "{}").Bytes();
+        ConsumeResult<byte[], byte[]>[] records =
+        [
+            Record(1, value, Header("1;1704067200000;team;b;0;;;")), Record(2, value), Record(3, "{"u8.ToArray(), Header("1;1704067200000;team;b;0;;;")), Record(4, value, Header("x", "traceparent")), Record(5, value, Header("nonsense")),
+        ];
+        var topic = new TopicOptions { Name = "efficiency.events", TrustHeaders = trusted };
+        var builder = new PostgresBatchBuilder(topic, "topic-id", Reading(), TimeProvider.System);
+        var batch = builder.Build(new RecordBatch(records, 1, 6));
+        Assert.Equal(counted, builder.UntrustedHeaders(batch));
+        Assert.Equal(counted, records.Count(new EventRecord(topic, "topic-id", TimeProvider.System).IgnoresHeaderOf));
+        // Half by half, as a store that refuses the whole is given them.
+        Assert.True(batch.TrySplit(out var first, out var second));
+        Assert.Equal(counted, builder.UntrustedHeaders(first) + builder.UntrustedHeaders(second));
+    }
+
     [Fact]
     public void A_row_is_the_event_without_its_escapes()
     {
