@@ -10,10 +10,12 @@ readonly record struct LetterUser(string? UserId, long? TimestampUs)
     /// <summary>Bytes that ended or threw at their reader are not read again, here as little as anywhere else.</summary>
     static readonly string[] NotToBeRead = [new EventFault(FaultReason.KilledProcessor).Code, new EventFault(FaultReason.ProcessorFailed).Code];
 
+    public static bool IsNotToBeRead(string reason) => NotToBeRead.Contains(reason);
+
     /// <param name="reason">The letter's reason code.</param>
     public static LetterUser Of(string reason, byte[]? key, byte[]? value)
     {
-        if (value is not null && !NotToBeRead.Contains(reason))
+        if (value is not null && !IsNotToBeRead(reason))
         {
             ParsedEvent parsed = default;
             EventParser.Parse(value, ref parsed);

@@ -99,7 +99,15 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
 
         public async Task AddRowsAsync(Fence fence, List<EventRow> rows, CancellationToken stop)
         {
-            await EventStatements.CopyRowsAsync(_connection, tools.Buffer, fence, rows, armed is null ? null : () => armed(ArmedPoint.InsideCopy), stop);
+            try
+            {
+                await EventStatements.CopyRowsAsync(_connection, tools.Buffer, fence, rows, armed is null ? null : () => armed(ArmedPoint.InsideCopy), stop);
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.CheckViolation)
+            {
+                // Retention dropped the week since this session made sure of it; the next one makes it anew.
+                throw new FencedException("a week of events was dropped just now; the batch is tried again", e);
+            }
             armed?.Invoke(ArmedPoint.AfterCopy);
         }
 
