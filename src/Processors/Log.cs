@@ -85,4 +85,28 @@ static partial class Log
 
     [LoggerMessage(37, LogLevel.Information, "This process publishes the dead letters from now on")]
     public static partial void OutboxTaken(this ILogger log);
+
+    [LoggerMessage(50, LogLevel.Critical, "{Reason}")]
+    public static partial void RetentionRefused(this ILogger log, string reason);
+
+    [LoggerMessage(51, LogLevel.Information, "Ids are remembered for {Window}")]
+    public static partial void LedgerWindow(this ILogger log, string window);
+
+    [LoggerMessage(52, LogLevel.Warning, "Retention waits: {Reason}")]
+    public static partial void RetentionWaits(this ILogger log, string reason);
+
+    [LoggerMessage(53, LogLevel.Warning, "Retention failed, trying again: {Reason}")]
+    public static partial void RetentionFailed(this ILogger log, string reason);
+
+    [LoggerMessage(54, LogLevel.Information, "{Revision}: week {Week} of rows was dropped, {Bytes} bytes")]
+    public static partial void WeekDropped(this ILogger log, string revision, string week, long bytes);
+
+    [LoggerMessage(55, LogLevel.Information, "{Revision}: {Ids} ids that were logged before {Until:u} were taken from the ledger")]
+    public static partial void LedgerTrimmed(this ILogger log, string revision, long ids, DateTime until);
+
+    [LoggerMessage(56, LogLevel.Information, "InfluxDB keeps points for {Days} days")]
+    public static partial void PointsRetained(this ILogger log, double days);
+
+    [LoggerMessage(57, LogLevel.Warning, "InfluxDB was to keep points for {Days} days, and does not: {Problem}")]
+    public static partial void PointsNotRetained(this ILogger log, double days, string problem);
 }

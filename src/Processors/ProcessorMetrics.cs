@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Pipeline.Contracts.Events;
 using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Failures;
+using Pipeline.Processors.Retention;
 using Pipeline.Sinks.Postgres.Events;
 
 namespace Pipeline.Processors;
@@ -14,6 +15,7 @@ sealed class ProcessorMetrics
     readonly Counter<long> _offsets, _deadLetters, _batches, _points, _skipped, _lost, _halved, _refused, _failures, _breakerOpened, _acquisitions, _clientErrors, _untrustedHeaders;
     readonly System.Collections.Concurrent.ConcurrentBag<RoadHost> _roads = [];
     readonly Counter<long> _published, _handedOver, _returned, _deadlines, _rebuilds, _lettersReceived, _workRestarts;
+    readonly Counter<long> _weeksDropped, _idsTrimmed, _tombstonesTrimmed;
     readonly Histogram<double> _delay;
     readonly Meter _meter;
     volatile IReadOnlyDictionary<string, long> _queueMessages = new Dictionary<string, long>();
@@ -26,7 +28,7 @@ sealed class ProcessorMetrics
         _deadLetters = meter.CreateCounter<long>("pipeline_process_dead_letters", description: "Records dead-lettered, by reason.");
         _batches = meter.CreateCounter<long>("pipeline_process_batches", description: "Transactions committed.");
         _points = meter.CreateCounter<long>("pipeline_write_points", description: "Points that InfluxDB acknowledged, repeats included.");
-        _skipped = meter.CreateCounter<long>("pipeline_write_skipped_events", description: "Events passed over by events-influx, by reason; intentional: events-postgres dead-letters invalid ones, and what a tombstone covers is erased.");
+        _skipped = meter.CreateCounter<long>("pipeline_write_skipped_events", description: "Events passed over by events-influx, by reason; intentional: events-postgres dead-letters invalid ones, what a tombstone covers is erased, and what is older than InfluxDB keeps points is beyond_retention.");
         _lost = meter.CreateCounter<long>("pipeline_write_lost_offsets", description: "Offsets that left the log before events-influx read them; a replay from PostgreSQL can bring their points.");
         _halved = meter.CreateCounter<long>("pipeline_write_halved_batches", description: "Writes that InfluxDB refused as a whole, for one bad line or for their size, and that were halved.");
         _refused = meter.CreateCounter<long>("pipeline_write_refused_points", description: "Points that InfluxDB refused as data; each is a dead letter.");
@@ -53,6 +55,9 @@ sealed class ProcessorMetrics
         _rebuilds = meter.CreateCounter<long>("pipeline_publish_connections_given_up", description: "Publishing connections that failed or hung and were made anew.");
         _lettersReceived = meter.CreateCounter<long>("pipeline_receive_dead_letters", description: "Messages taken from the queue of dead letters, by outcome: stored, known.");
         meter.CreateObservableGauge("pipeline_outbox_backlog", () => Interlocked.Read(ref _outboxBacklog), description: "Dead letters that the outbox has still to publish, as this process saw them last; counted up to 100,000.");
+        _weeksDropped = meter.CreateCounter<long>("pipeline_retention_dropped_weeks", description: "Weeks of rows that were dropped; what was counted of them stays.");
+        _idsTrimmed = meter.CreateCounter<long>("pipeline_retention_trimmed_ids", description: "Ids taken from the ledger because no copy of their events can come any more.");
+        _tombstonesTrimmed = meter.CreateCounter<long>("pipeline_retention_trimmed_tombstones", description: "Tombstones that a later one covers, or that nothing can come for any more.");
         _delay = meter.CreateHistogram<double>("pipeline_process_delay_seconds", "s", "From the broker's time of a batch's oldest event to its commit.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800] });
     }
@@ -77,6 +82,28 @@ sealed class ProcessorMetrics
     {
         if (records > 0)
             _untrustedHeaders.Add(records, Label("road", road), Label("topic", topic));
+    }
+
+    /// <summary>Shows what is kept, and for how long, from now on.</summary>
+    public void Watch(RetentionWatch retention)
+    {
+        IEnumerable<Measurement<double>> Known(double? value) => value is { } known ? [new Measurement<double>(known)] : [];
+        _meter.CreateObservableGauge("pipeline_retention_oldest_week_seconds", () => Known(retention.OldestWeekSeconds), "s", "Age of the beginning of the oldest week of rows.");
+        _meter.CreateObservableGauge("pipeline_retention_ledger_seconds", () => Known(retention.State.LedgerS), "s", "How long ids are remembered; absent where it is for ever.");
+        _meter.CreateObservableGauge("pipeline_retention_since_pass_seconds", () => Known(retention.SecondsSincePass), "s", "Since it was last looked whether anything has become old.");
+    }
+
+    public void WeekDropped() => _weeksDropped.Add(1);
+
+    public void IdsTrimmed(long ids) => _idsTrimmed.Add(ids);
+
+    public void TombstonesTrimmed(long tombstones) => _tombstonesTrimmed.Add(tombstones);
+
+    /// <summary>Points that are older than InfluxDB keeps them.</summary>
+    public void Expired(string road, int points)
+    {
+        if (points > 0)
+            _skipped.Add(points, Label("road", road), Label("reason", "beyond_retention"));
     }
 
     public void Points(string road, int count) => _points.Add(count, Label("road", road));

@@ -11,6 +11,7 @@ using Pipeline.Processors.Erasure;
 using Pipeline.Processors.Events;
 using Pipeline.Processors.Failures;
 using Pipeline.Processors.Failures.RabbitMq;
+using Pipeline.Processors.Retention;
 using Pipeline.Sinks.Health;
 using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Influx;
@@ -25,7 +26,7 @@ namespace Pipeline.Processors;
 static class ProcessorsHost
 {
     public static readonly string[] Sections = [KafkaOptions.Section, ProcessorsOptions.Section, PostgresOptions.Section, InfluxOptions.Section, BreakerOptions.Section,
-        DeadLetterQuotaOptions.Section, RabbitMqOptions.Section];
+        DeadLetterQuotaOptions.Section, RabbitMqOptions.Section, RetentionOptions.Section];
 
     public static string Version => typeof(ProcessorsHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
@@ -38,6 +39,7 @@ static class ProcessorsHost
         services.AddArea<ProcessorsOptions>(ProcessorsOptions.Section);
         services.AddArea<PostgresOptions>(PostgresOptions.Section);
         services.AddArea<BreakerOptions>(BreakerOptions.Section);
+        services.AddArea<RetentionOptions>(RetentionOptions.Section);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ProcessorMetrics>();
         services.AddSingleton(p => NewAdmin(p));
@@ -52,6 +54,12 @@ static class ProcessorsHost
         services.AddSingleton<DeadLetterWriter>();
         services.AddSingleton<SchemaAtStart>();
         services.AddHostedService(p => p.GetRequiredService<SchemaAtStart>());
+        services.AddSingleton(p =>
+        {
+            var watch = new RetentionWatch(Options<RetentionOptions>(p), TimeProvider.System);
+            p.GetRequiredService<ProcessorMetrics>().Watch(watch);
+            return watch;
+        });
         if (roles.Contains(Roles.EventsPostgres))
             AddEventsPostgres(services);
         if (roles.Contains(Roles.EventsInflux))
@@ -78,6 +86,17 @@ static class ProcessorsHost
             var postgres = new PostgresErasure(p.GetRequiredService<ErasureTools>().Sessions);
             return new ErasedStore(ErasureRequests.Postgres, postgres.EraseAsync, postgres.FindAsync);
         });
+        services.AddSingleton<IHostedService>(p => new RetentionWorker(NewRetention(p), p.GetRequiredService<RetentionWatch>(), TimeProvider.System, p.GetRequiredService<ILogger<RetentionWorker>>(), p.GetRequiredService<IHostApplicationLifetime>()));
+    }
+
+    static RetentionTools NewRetention(IServiceProvider p)
+    {
+        var settings = Options<PostgresOptions>(p).Build("pipeline-retention");
+        settings.Pooling = false;
+        // Letters and pages of the ledger are read in rounds, each of them bounded.
+        settings.CommandTimeout = 300;
+        return new RetentionTools(Options<RetentionOptions>(p), NpgsqlDataSource.Create(settings), new TopicMemories(p.GetRequiredService<IAdminClient>(), Options<KafkaOptions>(p)),
+            p.GetRequiredService<ITopicLogs>(), p.GetRequiredService<SchemaAtStart>().Ready) { Metrics = p.GetRequiredService<ProcessorMetrics>() };
     }
 
     static EventsPostgresRoad NewEventsPostgres(IServiceProvider p)
@@ -123,6 +142,7 @@ static class ProcessorsHost
             }), p => p.GetRequiredService<SchemaAtStart>().Ready);
         services.AddSingleton<TombstoneReader>();
         services.AddSingleton(p => new InfluxErasure(Options<InfluxOptions>(p)));
+        services.AddSingleton<IHostedService>(p => new PointRetentionWorker(new InfluxRetention(Options<InfluxOptions>(p)), Options<RetentionOptions>(p), p.GetRequiredService<RetentionWatch>(), TimeProvider.System, p.GetRequiredService<ILogger<PointRetentionWorker>>()));
         AddErasure(services, p => new InfluxStore(p.GetRequiredService<InfluxErasure>(), p.GetRequiredService<ErasureTools>().Requests, Options<InfluxOptions>(p).Timeout, TimeProvider.System).Erased);
     }
 

@@ -56,6 +56,10 @@ public sealed class ConfigurationTests
     [InlineData("Pipeline__Influx__Url", "")]
     [InlineData("Pipeline__RabbitMq__Uri", "")]
     [InlineData("Pipeline__RabbitMq__Prefix", "a/b")]
+    [InlineData("Pipeline__Retention__Rows", "00:30:00")]
+    [InlineData("Pipeline__Retention__Ledger", "-1")]
+    [InlineData("Pipeline__Retention__Points", "00:59:59")]
+    [InlineData("Pipeline__Retention__Weeks", "4")]
     public async Task An_unknown_key_or_an_unreadable_value_is_refused(string key, string value)
     {
         var settings = Valid();

@@ -30,7 +30,7 @@ static class ErasureEndpoints
     public static void MapErasures(this IEndpointRouteBuilder api)
     {
         api.MapDelete("events/events/{user_id}", DeleteAsync).WithName("EraseUser").WithSummary("Deletes a user's events from every store; from and to bound when they occurred")
-            .AddEndpointFilter(StoreFilter.InvokeAsync).Produces<ErasureAnswer>(202).ProducesProblems(400, 503);
+            .AddEndpointFilter(StoreFilter.InvokeAsync).Produces<ErasureAnswer>(202).ProducesProblems(400, 409, 503);
         api.MapGet("erasures/{id}", GetAsync).WithName("GetErasure").WithSummary("What each store deleted")
             .AddEndpointFilter(StoreFilter.InvokeAsync).Produces<ErasureAnswer>().ProducesProblems(404, 503);
     }
@@ -46,7 +46,15 @@ static class ErasureEndpoints
         if (http.RequestServices.GetService<PerformanceReader>() is not null)
             // A deployment with InfluxDB, whether or not its processors ever said so.
             await erasures.RegisterAsync(ErasureRequests.InfluxDb, http.RequestAborted);
-        var id = await erasures.CreateAsync(Topics.DefaultTenant, userId, from is null ? null : window.Edges[0], to is null ? null : window.Edges[^1], http.RequestAborted);
+        Guid id;
+        try
+        {
+            id = await erasures.CreateAsync(Topics.DefaultTenant, userId, from is null ? null : window.Edges[0], to is null ? null : window.Edges[^1], http.RequestAborted);
+        }
+        catch (RowsExpiredException e)
+        {
+            return new Problem(409, "rows_expired", $"{e.Message} Erase the whole user, without from and to, or a range that begins at {e.From:yyyy-MM-dd'T'HH:mm:ss'Z'} or later.") { Parameter = "from" };
+        }
         http.Response.Headers.Location = $"/api/v1/erasures/{id}";
         return TypedResults.Json(ErasureAnswer.Of((await erasures.ReadAsync(id, http.RequestAborted))!), BatchAnswer.Json, statusCode: 202);
     }

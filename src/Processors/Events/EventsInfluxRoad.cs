@@ -52,8 +52,9 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Breakers
             return;
         try
         {
-            await breakers.Influx.RunAsync(s => influx.WriteAsync(points.Lines(first, last), s), stop);
-            metrics.Points(Road, last - first);
+            var expired = await breakers.Influx.RunAsync(s => influx.WriteAsync(points.Lines(first, last), s), stop);
+            metrics.Points(Road, last - first - expired);
+            metrics.Expired(Road, expired);
         }
         catch (InfluxRefusedException e)
         {
@@ -121,7 +122,7 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
     IReadOnlySet<long> _killed = new HashSet<long>();
     readonly PointBatch _points = new();
     readonly Tombstones _tombstones = new();
-    readonly List<(int Index, string Tenant, Guid EventId)> _suspects = [];
+    readonly List<(int Index, string Tenant, Guid EventId, DateTime LoggedAt)> _suspects = [];
     readonly HashSet<int> _erased = [];
     readonly List<DeadLetter> _letters = [];
 
@@ -217,7 +218,7 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
         }
         _points.Add(record, _record);
         if (_tombstones.Names(origin.Tenant, userId))
-            _suspects.Add((_points.Count - 1, origin.Tenant, origin.EventId));
+            _suspects.Add((_points.Count - 1, origin.Tenant, origin.EventId, DateTime.UnixEpoch.AddTicks(origin.LoggedAtUs * 10)));
     }
 
     /// <summary>Of a user who was erased, what came after the tombstone may be new, or a resend of what was erased.</summary>
@@ -228,7 +229,7 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
         var from = 0;
         foreach (var tenant in _suspects.GroupBy(s => s.Tenant))
         {
-            var erased = await settings.Postgres.RunAsync(s => settings.Erasures.ErasedAsync(tenant.Key, [.. tenant.Select(t => t.EventId)], s), stop);
+            var erased = await settings.Postgres.RunAsync(s => settings.Erasures.ErasedAsync(tenant.Key, [.. tenant.Select(t => (t.EventId, t.LoggedAt))], s), stop);
             _erased.UnionWith(tenant.Where(t => erased.Contains(t.EventId)).Select(t => t.Index));
         }
         foreach (var index in _erased.Order())

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Failures;
+using Pipeline.Processors.Retention;
 using Pipeline.Sinks.Health;
 using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Prometheus;
@@ -39,6 +40,7 @@ static class HealthEndpoints
                 groups = hosted.OfType<RoadHost>().ToDictionary(r => r.Name, r => r.Group),
                 roads,
                 failures = services.GetService<FailureWork>()?.States,
+                retention = services.GetService<RetentionWatch>()?.State,
             }, Json, statusCode: well ? 200 : 503);
         });
         app.MapGet("metrics", (PrometheusText metrics) => TypedResults.Text(metrics.Scrape(), PrometheusText.ContentType));

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text.RegularExpressions;
 
 namespace Pipeline.Sinks.Influx;
 
@@ -10,7 +12,7 @@ public sealed class InfluxRefusedException(string message) : Exception(message);
 public sealed class InfluxUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>Writes line protocol over HTTP: the v2 API, or the v1 API for InfluxDB 1.x. Stands in for the package InfluxDB.Client.</summary>
-public sealed class InfluxWriter : IDisposable
+public sealed partial class InfluxWriter : IDisposable
 {
     readonly HttpClient _http;
     readonly string _writePath;
@@ -24,9 +26,10 @@ public sealed class InfluxWriter : IDisposable
     }
 
     /// <summary>Sends lines and returns once they are stored.</summary>
+    /// <returns>How many of them InfluxDB left out because they are older than its retention; the others are stored.</returns>
     /// <exception cref="InfluxRefusedException">The data is at fault (400, 413, 422): the same lines never work.</exception>
     /// <exception cref="InfluxUnavailableException">Anything else that keeps the write from being stored.</exception>
-    public async Task WriteAsync(ReadOnlyMemory<byte> lines, CancellationToken stop)
+    public async Task<int> WriteAsync(ReadOnlyMemory<byte> lines, CancellationToken stop)
     {
         try
         {
@@ -34,8 +37,10 @@ public sealed class InfluxWriter : IDisposable
             content.Headers.ContentType = new MediaTypeHeaderValue("text/plain", "utf-8");
             using var answer = await _http.PostAsync(_writePath, content, stop);
             if (answer.IsSuccessStatusCode)
-                return;
+                return 0;
             var text = await answer.Content.ReadAsStringAsync(stop);
+            if (BeyondRetention().Match(text) is { Success: true } beyond)
+                return int.Parse(beyond.Groups["n"].ValueSpan, CultureInfo.InvariantCulture);
             var message = $"{(int)answer.StatusCode} {InfluxHttp.Start(text)}";
             if (answer.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity)
                 throw new InfluxRefusedException(message);
@@ -50,6 +55,10 @@ public sealed class InfluxWriter : IDisposable
             throw new InfluxUnavailableException("no answer in time", e);
         }
     }
+
+    /// <summary>Said only where every other point was stored: a failure of theirs is answered instead.</summary>
+    [GeneratedRegex(@"(?:beyond|outside) retention policy[^""]*?dropped=(?<n>\d{1,9})|dropped (?<n>\d{1,9}) points outside retention policy")]
+    private static partial Regex BeyondRetention();
 
     /// <summary>Whether InfluxDB answers at all.</summary>
     /// <exception cref="InfluxUnavailableException">It does not.</exception>

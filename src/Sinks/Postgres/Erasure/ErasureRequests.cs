@@ -19,12 +19,20 @@ public sealed record ErasureStep(string Store, IReadOnlyDictionary<string, long>
 /// <param name="FinishedAt">Null while a store is still at it.</param>
 public sealed record ErasureReceipt(Guid ErasureId, DateTime RequestedAt, DateTime? From, DateTime? To, DateTime? FinishedAt, IReadOnlyList<ErasureStep> Stores);
 
+/// <summary>Rows of the range are gone by retention: what was counted of them cannot be taken apart any more.</summary>
+/// <param name="from">Ranges that begin then or later can be erased.</param>
+public sealed class RowsExpiredException(DateTime from) : Exception($"Rows of before {from:u} may be gone by retention, and what they are counted in cannot be counted anew without them.")
+{
+    public DateTime From => from;
+}
+
 /// <summary>What was asked for, and how far it is.</summary>
 public sealed class ErasureRequests(NpgsqlDataSource database)
 {
     public const string Postgres = "postgres", InfluxDb = "influxdb";
 
     /// <summary>Commits the tombstone: from here on no event of the past comes back. The deleting is the processors'.</summary>
+    /// <exception cref="RowsExpiredException">A range, and rows in it may be gone; nothing was changed.</exception>
     public async Task<Guid> CreateAsync(string tenant, string userId, DateTime? from, DateTime? to, CancellationToken stop)
     {
         var id = Guid.CreateVersion7();
@@ -40,6 +48,9 @@ public sealed class ErasureRequests(NpgsqlDataSource database)
             await reader.ReadAsync(stop);
             (version, hash, now) = (reader.GetInt64(0), Tombstones.Hash(reader.GetFieldValue<byte[]>(1), tenant, userId), reader.GetDateTime(2));
         }
+        // Behind that lock: a week that is dropped now waits until this erasure is done.
+        if ((from ?? to) is not null && await GoneRows.ExpiredAsync(connection, new ErasureRequest(id, tenant, userId, now, from, to), stop) is { } rowsFrom)
+            throw new RowsExpiredException(rowsFrom);
         await using var batch = new NpgsqlBatch(connection);
         Add(batch, "INSERT INTO control.erasures (erasure_id, tenant, user_id, user_hash, occurred_from, occurred_to, requested_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
             id, tenant, userId, hash, Range(from), Range(to), now);

@@ -116,8 +116,15 @@ sealed class RevisionEraser(NpgsqlConnection session, string revision)
         foreach (var stored in scan.About)
             if (stored.Subject is { } subject && subject.IsTask == isTask)
                 table.Add(states[subject.Key], stored.Row);
+        var present = keys.ToDictionary(k => k, _ => table.New());
+        foreach (var stored in scan.About.Concat(scan.Erased))
+            if (stored.Subject is { } subject && subject.IsTask == isTask)
+                table.Add(present[subject.Key], stored.Row);
         foreach (var (key, state) in known)
+        {
+            GoneRows.Keep(states[key], state, present[key], scan.IsErased);
             table.Credit(state, key, buckets, -1);
+        }
         foreach (var (key, state) in states)
             table.Credit(state, key, buckets, 1);
         await using (var delete = SubjectStatements.Command(session, table.Delete, keys))
@@ -145,9 +152,12 @@ sealed class RevisionEraser(NpgsqlConnection session, string revision)
             buckets.UncreditWithoutObject(stored.Row);
         foreach (var stored in scan.Kept)
             buckets.Add(stored.Row);
-        // Nothing of the user stays: nothing is counted either, whatever retention took before.
-        if (request.From is null && request.To is null && scan.KeptProjects.Count == 0)
-            buckets.Remove(IsOwn);
+        // Where nothing of the user stays nothing is counted either, whatever retention took before.
+        if (request is { From: null, To: null })
+        {
+            var kept = scan.Kept.Select(k => (k.Row.ProjectId, ActivityBuckets.BucketOf(k.Row.OccurredAtUs))).ToHashSet();
+            buckets.Remove(k => IsOwn(k) && !kept.Contains((k.ProjectId, k.BucketUs)));
+        }
         await using var delete = StoredEvents.Command(session, "DELETE FROM activity WHERE tenant = $1 AND user_id = $2 AND bucket >= $4 AND bucket < $5 AND $3::timestamptz IS NOT NULL", Of(request));
         return await delete.ExecuteNonQueryAsync(stop);
     }

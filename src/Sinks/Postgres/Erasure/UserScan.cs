@@ -40,6 +40,8 @@ sealed class UserScan(ErasureRequest request)
                 scan.Heads.Add(reader.GetInt32(0), reader.GetInt64(1));
         await foreach (var stored in StoredEvents.ReadAsync(StoredEvents.OfUser(session, request), stop))
             scan.AddOwn(stored);
+        if (request is { From: null, To: null })
+            await scan.AddNamingAsync(session, stop);
         if (scan.Projects.Length > 0)
             await foreach (var stored in StoredEvents.ReadAsync(StoredEvents.OfProjects(session, request.Tenant, scan.Projects), stop))
                 scan.AddAbout(stored);
@@ -62,6 +64,21 @@ sealed class UserScan(ErasureRequest request)
         }
         return _subjects.Count == subjects;
     }
+
+    /// <summary>Objects and tasks that name the user: the rows by which they do may be gone by retention.</summary>
+    async Task AddNamingAsync(NpgsqlConnection session, CancellationToken stop)
+    {
+        await using var command = StoredEvents.Command(session, """
+            SELECT false, project_id, object_id FROM objects WHERE tenant = $1 AND $2 IN (created_by, completed_by, deleted_by, saved_by)
+            UNION ALL SELECT true, project_id, task_id FROM tasks WHERE tenant = $1 AND $2 IN (submitted_by, item_by)
+            """, (request.Tenant, NpgsqlDbType.Text), (request.UserId, NpgsqlDbType.Text));
+        await using var reader = await command.ExecuteReaderAsync(stop);
+        while (await reader.ReadAsync(stop))
+            _subjects.Add((reader.GetBoolean(0), new SubjectKey(request.Tenant, reader.GetString(1), reader.GetString(2))));
+    }
+
+    /// <summary>Whether the event that an object or a task names goes, as far as that can be told where its row is gone: one that was received after the tombstone has its row.</summary>
+    public bool IsErased(FirstEvent first) => first.UserId == request.UserId && first.OccurredAtUs >= _from && first.OccurredAtUs < _to;
 
     string[] Projects => [.. _subjects.Select(s => s.Key.ProjectId).Distinct()];
 

@@ -129,6 +129,9 @@ sealed class ActivityBuckets
         return sums;
     }
 
+    /// <summary>The bucket of a time.</summary>
+    public static long BucketOf(long us) => FloorTo(us, BucketUs);
+
     static Key KeyOf(EventRow row) => new(row.Tenant, row.UserId, row.ProjectId, FloorTo(row.OccurredAtUs, BucketUs), row.Type, row.Tool ?? "", row.AnnotationType ?? "");
 
     public Sums Of(Key key)

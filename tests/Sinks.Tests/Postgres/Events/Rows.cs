@@ -14,7 +14,8 @@ static class Rows
 
     /// <summary>An annotation event whose bytes name its id; <paramref name="content"/> makes them differ.</summary>
     public static EventRow Row(long offset, Guid? id = null, string content = "1", string user = "u", string project = "p", double durationMs = 1000, string tenant = "default",
-        long loggedAtUs = Monday, long occurredAtUs = Monday, string? value = null, bool success = true, string annotationType = "box")
+        long loggedAtUs = Monday, long occurredAtUs = Monday, string? value = null, bool success = true, string annotationType = "box",
+        EventAction action = default, string? objectId = null, string? taskId = null)
     {
         var bytes = Encoding.UTF8.GetBytes(value ?? new JsonObject { ["id"] = (id ?? Id((int)offset)).ToString(), ["content"] = content }.ToJsonString());
         var digest = new byte[EventIdentity.DigestBytes];
@@ -23,6 +24,7 @@ static class Rows
         {
             Offset = offset, EventId = id ?? Id((int)offset), Type = EventType.Annotation, OccurredAtUs = occurredAtUs, ReceivedAtUs = loggedAtUs, LoggedAtUs = loggedAtUs,
             Tenant = tenant, UserId = user, ProjectId = project, Tool = "tool", AnnotationType = annotationType, DurationMs = durationMs, Success = success,
+            Action = action, ObjectId = objectId, TaskId = taskId,
             Header = [1, 2], RecordKey = [3], OtherHeaders = [new("empty", null)], Value = bytes, Digest = digest,
         };
     }
