@@ -75,7 +75,8 @@ static class ProcessorsHost
         AddRoad(services, (p, _) => NewEventsPostgres(p), p => p.GetRequiredService<SchemaAtStart>().Ready);
         AddErasure(services, p =>
         {
-            var postgres = new PostgresErasure(p.GetRequiredService<ErasureTools>().Sessions);
+            var tools = p.GetRequiredService<ErasureTools>();
+            var postgres = new PostgresErasure(tools.Sessions, tools.Armed);
             return new ErasedStore(ErasureRequests.Postgres, postgres.EraseAsync, postgres.FindAsync);
         });
     }
@@ -102,7 +103,8 @@ static class ProcessorsHost
             settings.Pooling = false;
             // Scans of all events take as long as they take; they hold nobody up.
             settings.CommandTimeout = 0;
-            return new ErasureTools(new ErasureRequests(p.GetRequiredService<NpgsqlDataSource>()), NpgsqlDataSource.Create(settings), p.GetRequiredService<SchemaAtStart>().Ready);
+            return new ErasureTools(new ErasureRequests(p.GetRequiredService<NpgsqlDataSource>()), NpgsqlDataSource.Create(settings), p.GetRequiredService<SchemaAtStart>().Ready,
+                ArmedPoints.FromEnvironment<ErasurePoint>());
         });
         services.AddSingleton<IHostedService>(p => new ErasureWorker(store(p), p.GetRequiredService<ErasureTools>(), TimeProvider.System, p.GetRequiredService<ILogger<ErasureWorker>>()));
     }
@@ -123,7 +125,7 @@ static class ProcessorsHost
             }), p => p.GetRequiredService<SchemaAtStart>().Ready);
         services.AddSingleton<TombstoneReader>();
         services.AddSingleton(p => new InfluxErasure(Options<InfluxOptions>(p)));
-        AddErasure(services, p => new InfluxStore(p.GetRequiredService<InfluxErasure>(), p.GetRequiredService<ErasureTools>().Requests, Options<InfluxOptions>(p).Timeout, TimeProvider.System).Erased);
+        AddErasure(services, p => new InfluxStore(p.GetRequiredService<InfluxErasure>(), p.GetRequiredService<ErasureTools>(), Options<InfluxOptions>(p).Timeout, TimeProvider.System).Erased);
     }
 
     /// <param name="ready">The road begins when this completes.</param>
