@@ -77,7 +77,13 @@ static class ProcessorsHost
         {
             var tools = p.GetRequiredService<ErasureTools>();
             var postgres = new PostgresErasure(tools.Sessions, tools.Armed);
-            return new ErasedStore(ErasureRequests.Postgres, postgres.EraseAsync, postgres.FindAsync);
+            var rabbit = p.GetRequiredService<IConfiguration>().GetSection(RabbitMqOptions.Section);
+            var expiries = new Expiries(p.GetRequiredService<IAdminClient>(), Options<KafkaOptions>(p), rabbit.Exists() ? rabbit.Get<RabbitMqOptions>() : null, TimeProvider.System);
+            return new ErasedStore(ErasureRequests.Postgres, async (request, stop) =>
+            {
+                await tools.Requests.NoteExpiriesAsync(request.Id, await expiries.ReadAsync(request.ReceivedUntil), stop);
+                return await postgres.EraseAsync(request, stop);
+            }, postgres.FindAsync);
         });
     }
 
