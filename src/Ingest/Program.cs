@@ -22,12 +22,13 @@ return await new HostProgram("pipeline-ingest", IngestHost.Version, IngestHost.S
         var api = app.MapGroup("/api/v1");
         api.MapHealth();
         api.MapEvents();
-        api.MapStatistics();
-        api.MapPerformance();
+        var strict = api.MapGroup("").AddEndpointFilterFactory(KnownParameters.Refuse);
+        strict.MapStatistics();
+        strict.MapPerformance();
         if (app.Services.GetRequiredService<IOptions<IngestOptions>>().Value.Operations)
         {
             api.MapGroup("ops").MapDeadLetters();
-            api.MapErasures();
+            strict.MapErasures();
         }
     },
 }.RunAsync(args);

@@ -7,7 +7,7 @@ namespace Pipeline.Processors;
 public enum HandOverPoint { BeforeConfirm, AfterConfirm }
 
 /// <summary>
-/// For the fault tests: ends or stops this process at a named point of a batch or of a hand-over. Armed by the environment variable
+/// For the fault tests: ends or stops this process at a named point of a batch, of a hand-over or of an erasure. Armed by the environment variable
 /// <c>PIPELINE_ARMED</c>, <c>point:signal:passes</c>, such as <c>BeforeCommit:KILL:3</c> for the third time; absent in operation.
 /// </summary>
 static partial class ArmedPoints

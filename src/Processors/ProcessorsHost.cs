@@ -83,8 +83,15 @@ static class ProcessorsHost
         AddRoad(services, (p, _) => NewEventsPostgres(p), p => p.GetRequiredService<SchemaAtStart>().Ready);
         AddErasure(services, p =>
         {
-            var postgres = new PostgresErasure(p.GetRequiredService<ErasureTools>().Sessions);
-            return new ErasedStore(ErasureRequests.Postgres, postgres.EraseAsync, postgres.FindAsync);
+            var tools = p.GetRequiredService<ErasureTools>();
+            var postgres = new PostgresErasure(tools.Sessions, tools.Armed);
+            var rabbit = p.GetRequiredService<IConfiguration>().GetSection(RabbitMqOptions.Section);
+            var expiries = new Expiries(p.GetRequiredService<IAdminClient>(), Options<KafkaOptions>(p), rabbit.Exists() ? rabbit.Get<RabbitMqOptions>() : null, TimeProvider.System);
+            return new ErasedStore(ErasureRequests.Postgres, async (request, stop) =>
+            {
+                await tools.Requests.NoteExpiriesAsync(request.Id, await expiries.ReadAsync(request.ReceivedUntil), stop);
+                return await postgres.EraseAsync(request, stop);
+            }, postgres.FindAsync);
         });
         services.AddSingleton<IHostedService>(p => new RetentionWorker(NewRetention(p), p.GetRequiredService<RetentionWatch>(), TimeProvider.System, p.GetRequiredService<ILogger<RetentionWorker>>(), p.GetRequiredService<IHostApplicationLifetime>()));
     }
@@ -121,7 +128,8 @@ static class ProcessorsHost
             settings.Pooling = false;
             // Scans of all events take as long as they take; they hold nobody up.
             settings.CommandTimeout = 0;
-            return new ErasureTools(new ErasureRequests(p.GetRequiredService<NpgsqlDataSource>()), NpgsqlDataSource.Create(settings), p.GetRequiredService<SchemaAtStart>().Ready);
+            return new ErasureTools(new ErasureRequests(p.GetRequiredService<NpgsqlDataSource>()), NpgsqlDataSource.Create(settings), p.GetRequiredService<SchemaAtStart>().Ready,
+                ArmedPoints.FromEnvironment<ErasurePoint>());
         });
         services.AddSingleton<IHostedService>(p => new ErasureWorker(store(p), p.GetRequiredService<ErasureTools>(), TimeProvider.System, p.GetRequiredService<ILogger<ErasureWorker>>()));
     }
@@ -143,7 +151,7 @@ static class ProcessorsHost
         services.AddSingleton<TombstoneReader>();
         services.AddSingleton(p => new InfluxErasure(Options<InfluxOptions>(p)));
         services.AddSingleton<IHostedService>(p => new PointRetentionWorker(new InfluxRetention(Options<InfluxOptions>(p)), Options<RetentionOptions>(p), p.GetRequiredService<RetentionWatch>(), TimeProvider.System, p.GetRequiredService<ILogger<PointRetentionWorker>>()));
-        AddErasure(services, p => new InfluxStore(p.GetRequiredService<InfluxErasure>(), p.GetRequiredService<ErasureTools>().Requests, Options<InfluxOptions>(p).Timeout, TimeProvider.System).Erased);
+        AddErasure(services, p => new InfluxStore(p.GetRequiredService<InfluxErasure>(), p.GetRequiredService<ErasureTools>(), Options<InfluxOptions>(p).Timeout, TimeProvider.System).Erased);
     }
 
     /// <param name="ready">The road begins when this completes.</param>

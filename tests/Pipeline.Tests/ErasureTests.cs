@@ -43,6 +43,7 @@ public sealed class ErasureTests
         Assert.True(stores["postgres"].GetProperty("events").GetInt64() > 0);
         Assert.Equal(1, stores["postgres"].GetProperty("dead_letters").GetInt64());
         Assert.Equal(0, await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM control.erasures WHERE user_id IS NOT NULL"));
+        await AssertExpiriesAsync(pipeline, receipt);
 
         // A client that sends everything once more.
         for (var batch = 0; batch < 30; batch++)
@@ -56,6 +57,20 @@ public sealed class ErasureTests
         Assert.Equal(50, (await StatisticsAsync(ingest, User)).GetProperty("events").GetInt64());
         await Until.TrueAsync("InfluxDB has the points since", Within, async () => (await pipeline.Influx!.CountsAsync("user_id")).Values.Order().ToList(), counts => counts.SequenceEqual([50, 31 * 50]));
         await pipeline.Watch.AssertAlwaysZeroAsync();
+    }
+
+    /// <summary>As the broker says, and by hand: the topic is the server's own kind.</summary>
+    static async Task AssertExpiriesAsync(PipelineUnderTest pipeline, JsonElement receipt)
+    {
+        var (kafka, rabbit) = (receipt.GetProperty("by_age")[0], receipt.GetProperty("by_age")[1]);
+        Assert.Equal(("kafka", pipeline.Topic.Name, "rabbitmq"), (kafka.GetProperty("store").GetString(), kafka.GetProperty("name").GetString(), rabbit.GetProperty("store").GetString()));
+        // These processors were given none.
+        Assert.Equal((JsonValueKind.Null, true), (rabbit.GetProperty("expires_by").ValueKind, rabbit.GetProperty("note").GetString()!.StartsWith("not known", StringComparison.Ordinal)));
+        if (TestServers.IsEmbedded)
+            return;
+        var kept = TimeSpan.FromMilliseconds(await pipeline.Topic.SettingMsAsync("retention.ms") + await pipeline.Topic.SettingMsAsync("segment.ms") + await pipeline.Topic.SettingMsAsync("file.delete.delay.ms"));
+        Assert.True(kept > TimeSpan.Zero);
+        Assert.Equal(receipt.GetProperty("requested_at").GetDateTime() + kept, kafka.GetProperty("expires_by").GetDateTime(), TimeSpan.FromMilliseconds(1));
     }
 
     static async Task AssertForgottenAsync(PipelineUnderTest pipeline, HostProcess ingest)
@@ -76,7 +91,9 @@ public sealed class ErasureTests
         var ingest = await pipeline.StartIngestAsync(("Pipeline__Ingest__Operations", "true"));
         // Ingest is ready without a store.
         await Until.TrueAsync("the schema is there", Within, pipeline.Database.HasSchemaAsync);
-        foreach (var (query, code) in ((string, string)[])[("?from=2024-01-01T00:07:00Z", "unaligned_time"), ("?from=2024-01-02T00:00:00Z&to=2024-01-01T00:00:00Z", "empty_window"), ("?to=x", "invalid_time")])
+        foreach (var (query, code) in ((string, string)[])[("?from=2024-01-01T00:07:00Z", "unaligned_time"), ("?from=2024-01-02T00:00:00Z&to=2024-01-01T00:00:00Z", "empty_window"), ("?to=x", "invalid_time"),
+            // Misspelt and passed over, it would erase all of them.
+            ("?form=2024-01-01T00:00:00Z", "invalid_parameter")])
         {
             using var answer = await PipelineUnderTest.Http.DeleteAsync(new Uri(ingest.Url, $"api/v1/events/events/u{query}"));
             using var problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());

@@ -9,17 +9,15 @@ using Pipeline.Sinks.Postgres.Erasure;
 namespace Pipeline.Ingest.Erasures;
 
 /// <param name="Status">pending until every store is done and was looked through, then done.</param>
-public sealed record ErasureAnswer(Guid ErasureId, string Status, DateTime RequestedAt, DateTime? From, DateTime? To, DateTime? FinishedAt, IReadOnlyList<StoreAnswer> Stores, IReadOnlyList<string> ExpiresBy)
+/// <param name="ByAge">What goes by age alone. Read or received again, it is dropped.</param>
+public sealed record ErasureAnswer(Guid ErasureId, string Status, DateTime RequestedAt, DateTime? From, DateTime? To, DateTime? FinishedAt, IReadOnlyList<StoreAnswer> Stores, IReadOnlyList<ErasureExpiry> ByAge)
 {
-    /// <summary>What deletes by age alone, and the tombstone keeps from coming back.</summary>
-    static readonly string[] ByAge =
-    [
-        "Kafka: the topic's records expire by its retention (retention.ms); read again, they are dropped.",
-        "RabbitMQ: messages under way expire or are received within the retry ladder's delays; received, they are dropped.",
-    ];
+    const string NotAsked = "not known yet: the processors ask when they carry the erasure out";
+
+    static readonly ErasureExpiry[] Unknown = [new("kafka", "topics", null, NotAsked), new("rabbitmq", "queues of failures", null, NotAsked)];
 
     internal static ErasureAnswer Of(ErasureReceipt receipt) => new(receipt.ErasureId, receipt.FinishedAt is null ? "pending" : "done", receipt.RequestedAt, receipt.From, receipt.To, receipt.FinishedAt,
-        [.. receipt.Stores.Select(s => new StoreAnswer(s.Store, s.VerifiedAt is null ? "pending" : "done", s.Deleted, s.Tries, s.LastError, s.VerifiedAt))], ByAge);
+        [.. receipt.Stores.Select(s => new StoreAnswer(s.Store, s.VerifiedAt is null ? "pending" : "done", s.Deleted, s.Tries, s.LastError, s.VerifiedAt))], receipt.ByAge.Count > 0 ? receipt.ByAge : Unknown);
 }
 
 /// <param name="VerifiedAt">When a scan found nothing left.</param>
@@ -59,7 +57,7 @@ static class ErasureEndpoints
         return TypedResults.Json(ErasureAnswer.Of((await erasures.ReadAsync(id, http.RequestAborted))!), BatchAnswer.Json, statusCode: 202);
     }
 
-    static async Task<Results<JsonHttpResult<ErasureAnswer>, Problem>> GetAsync(string id, HttpContext http, ErasureRequests erasures) =>
+    static async Task<Results<JsonHttpResult<ErasureAnswer>, Problem>> GetAsync([FromRoute] string id, HttpContext http, ErasureRequests erasures) =>
         Guid.TryParseExact(id, "D", out var known) && await erasures.ReadAsync(known, http.RequestAborted) is { } receipt
             ? TypedResults.Json(ErasureAnswer.Of(receipt), BatchAnswer.Json) : Problem.OfStatus(404);
 }

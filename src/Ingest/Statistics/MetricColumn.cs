@@ -19,8 +19,7 @@ sealed class MetricColumn
 
     public static MetricColumn? Find(string name) => All.FirstOrDefault(c => c.Name == name);
 
-    /// <returns>Names like this one, the nearest first (Levenshtein 1966).</returns>
-    public static IEnumerable<string> Nearest(string name) => All.Select(c => c.Name).OrderBy(n => Distance(n, name)).Take(3);
+    public static IEnumerable<string> Nearest(string name) => NearNames.Of(name, All.Select(c => c.Name));
 
     public double? Of(Figures figures) => _property.GetValue(figures) switch { long whole => whole, double number => number, _ => null };
 
@@ -28,17 +27,4 @@ sealed class MetricColumn
     public string TextOf(Figures figures) => _property.GetValue(figures) is IFormattable value ? value.ToString(null, System.Globalization.CultureInfo.InvariantCulture) : "";
 
     static System.Reflection.PropertyInfo PropertyOf(string name) => typeof(Figures).GetProperties().Single(p => JsonNamingPolicy.SnakeCaseLower.ConvertName(p.Name) == name);
-
-    static int Distance(string a, string b)
-    {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 0; i < a.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i + 1;
-            for (var j = 0; j < b.Length; j++)
-                (diagonal, row[j + 1]) = (row[j + 1], Math.Min(Math.Min(row[j], row[j + 1]) + 1, diagonal + (a[i] == b[j] ? 0 : 1)));
-        }
-        return row[^1];
-    }
 }

@@ -13,8 +13,6 @@ public enum PartitionState { Acquiring, Running, Waiting, Stopped }
 /// </summary>
 sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRecordSource source, WorkerSettings settings)
 {
-    static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(100), BackoffMax = TimeSpan.FromSeconds(5);
-
     readonly CancellationTokenSource _end = new();
     Task _running = Task.CompletedTask;
     long? _processingMs;
@@ -151,16 +149,16 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
             case FailureKind.Stopped:
                 State = PartitionState.Stopped;
                 settings.Log.PartitionStopped(settings.Road, partition.ToString(), (e as LogMismatchException)?.Code ?? "", e.Message);
-                await PauseAsync(BackoffMax);
+                await PauseAsync(Backoff.Max);
                 return true;
             case FailureKind.Fenced:
                 settings.Log.Fenced(settings.Road, partition.ToString(), e.Message);
-                await PauseAsync(Backoff(0));
+                await PauseAsync(Backoff.After(0, settings.Random));
                 return true;
             case FailureKind.Transient:
                 State = PartitionState.Waiting;
                 settings.Log.Waiting(settings.Road, partition.ToString(), e.Message);
-                await PauseAsync(e is DependencyUnavailableException open ? open.RetryAfter + Backoff(0) : Backoff(failures));
+                await PauseAsync(e is DependencyUnavailableException open ? open.RetryAfter + Backoff.After(0, settings.Random) : Backoff.After(failures, settings.Random));
                 return true;
             default:
                 State = PartitionState.Stopped;
@@ -168,10 +166,6 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
                 return false;
         }
     }
-
-    /// <summary>Doubling from 100 ms to 5 s, between half and all of it at random, so that partitions do not come back all at once.</summary>
-    TimeSpan Backoff(int failures) =>
-        TimeSpan.FromTicks((long)(Math.Min(BackoffMin.Ticks * Math.Pow(2, Math.Min(failures, 10)), BackoffMax.Ticks) * (0.5 + (settings.Random.NextDouble() / 2))));
 
     async Task PauseAsync(TimeSpan time)
     {

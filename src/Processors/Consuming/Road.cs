@@ -13,8 +13,10 @@ public sealed record RecordBatch(IReadOnlyList<ConsumeResult<byte[], byte[]>> Re
     /// <summary>The first record with the offsets before it, and what comes behind it.</summary>
     public (RecordBatch First, RecordBatch Others) SplitFirst()
     {
-        var next = Records.Count > 1 ? Records[0].Offset.Value + 1 : Next;
-        return (new RecordBatch([Records[0]], From, next), new RecordBatch([.. Records.Skip(1)], next, Next));
+        // A view of the same records: a stretch that is read one by one would be copied for each of them.
+        var records = Records as ArraySegment<ConsumeResult<byte[], byte[]>>? ?? new([.. Records]);
+        var next = records.Count > 1 ? records[0].Offset.Value + 1 : Next;
+        return (new RecordBatch(records[..1], From, next), new RecordBatch(records[1..], next, Next));
     }
 }
 

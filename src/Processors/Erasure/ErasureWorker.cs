@@ -12,7 +12,8 @@ sealed record ErasedStore(string Name, Func<ErasureRequest, CancellationToken, T
     Func<ErasureRequest, CancellationToken, Task<IReadOnlyDictionary<string, long>>> FindAsync);
 
 /// <param name="Sessions">In no pool: they hold a lock, or settings of their own.</param>
-sealed record ErasureTools(ErasureRequests Requests, NpgsqlDataSource Sessions, Task SchemaReady);
+/// <param name="Armed">Told of the points that an erasure passes; null in operation.</param>
+sealed record ErasureTools(ErasureRequests Requests, NpgsqlDataSource Sessions, Task SchemaReady, Action<ErasurePoint>? Armed);
 
 /// <summary>
 /// Carries erasures out, for each store on its own: deletes, scans, and writes both in the receipt. Any number of processes may run it: a lock lets one of them at a store's work.
@@ -55,10 +56,13 @@ sealed class ErasureWorker(ErasedStore store, ErasureTools tools, TimeProvider c
         IReadOnlyDictionary<string, long> deleted = new Dictionary<string, long>();
         try
         {
+            tools.Armed?.Invoke(ErasurePoint.TakenUp);
             // 1. Deleted. A crash after it loses the counts of the receipt and nothing else.
             deleted = await store.EraseAsync(request, stop);
             // 2. Looked through. Whatever is found is deleted the next time.
             var found = await store.FindAsync(request, stop);
+            if (found.Count == 0)
+                tools.Armed?.Invoke(ErasurePoint.BeforeReceipt);
             // 3. The receipt; with the last store's the user's name goes.
             await tools.Requests.NoteAsync(request.Id, store.Name, deleted, found.Count == 0 ? null : $"still there: {string.Join(", ", found.Select(f => $"{f.Value} in {f.Key}"))}", found.Count == 0, stop);
             log.Erased(store.Name, request.Id, found.Count == 0);

@@ -7,7 +7,7 @@ namespace Pipeline.Processors.Erasure;
 /// InfluxDB as an erased store. It has no ledger: events-influx knows a resend of what was erased by PostgreSQL's, and a write that was under way may still land. So the store is
 /// done only when a scan finds nothing after PostgreSQL is done and the longest time that a write can take has passed.
 /// </summary>
-sealed class InfluxStore(InfluxErasure influx, ErasureRequests requests, TimeSpan writeTimeout, TimeProvider clock)
+sealed class InfluxStore(InfluxErasure influx, ErasureTools tools, TimeSpan writeTimeout, TimeProvider clock)
 {
     /// <summary>A sender's clock may run ahead by as much.</summary>
     static readonly TimeSpan Ahead = TimeSpan.FromHours(24);
@@ -26,7 +26,9 @@ sealed class InfluxStore(InfluxErasure influx, ErasureRequests requests, TimeSpa
         if (points == 0)
             return new Dictionary<string, long>();
         var (from, to) = Range(request);
+        tools.Armed?.Invoke(ErasurePoint.BeforeInfluxDelete);
         await influx.DeleteAsync(request.UserId, from, to, stop);
+        tools.Armed?.Invoke(ErasurePoint.AfterInfluxDelete);
         return new Dictionary<string, long> { ["points"] = points };
     }
 
@@ -34,12 +36,13 @@ sealed class InfluxStore(InfluxErasure influx, ErasureRequests requests, TimeSpa
     {
         if (await PostgresDoneAsync(request, stop) is not { } postgres || clock.GetUtcNow().UtcDateTime < postgres + writeTimeout + TimeSpan.FromSeconds(5))
             return new Dictionary<string, long> { ["writes that may be under way"] = 1 };
+        tools.Armed?.Invoke(ErasurePoint.BeforeInfluxScan);
         var points = await CountAsync(request, stop);
         return points == 0 ? new Dictionary<string, long>() : new Dictionary<string, long> { ["points"] = points };
     }
 
     async Task<DateTime?> PostgresDoneAsync(ErasureRequest request, CancellationToken stop) =>
-        (await requests.ReadAsync(request.Id, stop))?.Stores.FirstOrDefault(s => s.Store == ErasureRequests.Postgres)?.VerifiedAt;
+        (await tools.Requests.ReadAsync(request.Id, stop))?.Stores.FirstOrDefault(s => s.Store == ErasureRequests.Postgres)?.VerifiedAt;
 
     async Task<long> CountAsync(ErasureRequest request, CancellationToken stop)
     {

@@ -59,7 +59,7 @@ sealed class DeadLetterOutbox(UnpublishedLetters letters, RabbitMqPublisher publ
                 _chunk = Math.Max(1, _chunk / 2);
                 tools.Work.Failed(FailureWork.Outbox, e.Message);
                 tools.Log.OutboxWaits(e.Message);
-                await Task.Delay(FailureTools.Backoff(failures++), tools.Clock, stop).ContinueWith(_ => { }, TaskScheduler.Default);
+                await Task.Delay(Backoff.After(failures++), tools.Clock, stop).ContinueWith(_ => { }, TaskScheduler.Default);
             }
         }
     }

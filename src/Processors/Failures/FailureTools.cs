@@ -6,12 +6,7 @@ namespace Pipeline.Processors.Failures;
 /// <param name="Ready">Completes when the topology is there and is ours.</param>
 sealed record FailureTools(RabbitMqReceiver Receiver, RabbitMqNames Names, Task Ready, StopTokens Stop, FailureWork Work, TimeProvider Clock, ILogger Log)
 {
-    static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(100), PauseMax = TimeSpan.FromSeconds(5);
-
-    /// <summary>
-    /// Repeats what waits for a dependency until it succeeds. Doubling from 100 ms to 5 s. Once stopped it does nothing more: what another one has by then must not
-    /// be handed over by both.
-    /// </summary>
+    /// <summary>Repeats what waits for a dependency until it succeeds. Once stopped it does nothing more: what another one has by then must not be handed over by both.</summary>
     public async Task PersistAsync(string queue, Func<CancellationToken, Task> call, CancellationToken stop)
     {
         for (var failures = 0; ; failures++)
@@ -28,13 +23,10 @@ sealed record FailureTools(RabbitMqReceiver Receiver, RabbitMqNames Names, Task 
             {
                 Work.Failed(queue, e.Message);
                 Log.MessageWaits(queue, e.Message);
-                await Task.Delay(Backoff(failures), Clock, stop);
+                await Task.Delay(Backoff.After(failures), Clock, stop);
             }
         }
     }
-
-    public static TimeSpan Backoff(int failures) =>
-        TimeSpan.FromTicks((long)(Math.Min(PauseMin.Ticks * Math.Pow(2, Math.Min(failures, 10)), PauseMax.Ticks) * (0.5 + (Random.Shared.NextDouble() / 2))));
 }
 
 /// <param name="Refusing">Nothing new is begun from here on.</param>

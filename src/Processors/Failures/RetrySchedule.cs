@@ -14,6 +14,11 @@ readonly record struct RetryStep(TimeSpan? Delay, FaultReason DeadLetter)
 /// <summary>Decides when a failed record is tried again, and when no more. Pure.</summary>
 sealed class RetrySchedule(IReadOnlyList<TimeSpan> delays, int attemptsMax)
 {
+    static readonly FailureCause Passing = new("processing", FailureCause.Transient, FaultReason.None, "");
+
+    /// <summary>How long a record waits altogether that fails at every attempt.</summary>
+    public TimeSpan Whole => Enumerable.Range(1, attemptsMax).Aggregate(TimeSpan.Zero, (sum, attempt) => sum + (Next(attempt, Passing).Delay ?? TimeSpan.Zero));
+
     /// <param name="attempt">How often the record was tried, from 1.</param>
     public RetryStep Next(int attempt, FailureCause cause)
     {

@@ -30,7 +30,7 @@ sealed class TopologyAtStart(RabbitMqPublisher publisher, TimeProvider clock, IL
             catch (RabbitMqUnavailableException e)
             {
                 log.RabbitMqWaits(e.Message);
-                await Task.Delay(FailureTools.Backoff(failures), clock, stoppingToken);
+                await Task.Delay(Backoff.After(failures), clock, stoppingToken);
             }
         }
     }

@@ -80,7 +80,7 @@ sealed class WorkReceiver(RetriedRoad road, RetryLadder ladder, FailureTools too
                 // A breaker is open: no fault of this record, and no attempt. Held for long, or given back by a stop, it would be counted as one.
                 if (message.Stopping.IsCancellationRequested || tools.Clock.GetElapsedTime(started) > WaitMost)
                     return new Attempt(true, null);
-                await Task.Delay(e.RetryAfter + FailureTools.Backoff(0), tools.Clock, message.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(e.RetryAfter + Backoff.After(0), tools.Clock, message.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             catch (RecordFailedException e)
             {

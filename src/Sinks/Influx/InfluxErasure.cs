@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 
@@ -19,7 +18,7 @@ public sealed class InfluxErasure(InfluxOptions options) : IDisposable
     {
         if (options.Api == InfluxApi.V1)
         {
-            Refuse(await SendAsync(Statement("DELETE FROM \"efficiency_events\" WHERE \"user_id\" = $user_id AND time >= $since AND time < $until", userId, from, to), stop));
+            Refuse(await InfluxHttp.SendAsync(_http, Statement("DELETE FROM \"efficiency_events\" WHERE \"user_id\" = $user_id AND time >= $since AND time < $until", userId, from, to), stop));
             return;
         }
         var body = JsonSerializer.SerializeToUtf8Bytes(new
@@ -29,7 +28,7 @@ public sealed class InfluxErasure(InfluxOptions options) : IDisposable
             // The predicate takes no parameters: a text of its own grammar, in which these two characters mean something.
             predicate = $"_measurement=\"efficiency_events\" AND user_id=\"{LineProtocol.TagAsStored(userId).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"",
         });
-        await SendAsync(Post($"api/v2/delete?org={Uri.EscapeDataString(options.Org)}&bucket={Uri.EscapeDataString(options.Bucket)}", body), stop);
+        await InfluxHttp.SendAsync(_http, InfluxHttp.Post($"api/v2/delete?org={Uri.EscapeDataString(options.Org)}&bucket={Uri.EscapeDataString(options.Bucket)}", body), stop);
     }
 
     /// <inheritdoc cref="DeleteAsync"/>
@@ -38,7 +37,7 @@ public sealed class InfluxErasure(InfluxOptions options) : IDisposable
     {
         if (options.Api == InfluxApi.V1)
         {
-            var answer = await SendAsync(Statement("SELECT count(\"count\") FROM \"efficiency_events\" WHERE \"user_id\" = $user_id AND time >= $since AND time < $until", userId, from, to), stop);
+            var answer = await InfluxHttp.SendAsync(_http, Statement("SELECT count(\"count\") FROM \"efficiency_events\" WHERE \"user_id\" = $user_id AND time >= $since AND time < $until", userId, from, to), stop);
             Refuse(answer);
             using var json = JsonDocument.Parse(answer);
             return json.RootElement.GetProperty("results")[0].TryGetProperty("series", out var series) ? series[0].GetProperty("values")[0][1].GetInt64() : 0;
@@ -49,7 +48,7 @@ public sealed class InfluxErasure(InfluxOptions options) : IDisposable
               |> group() |> count() |> keep(columns: ["_value"])
             """;
         var body = new FluxScript(script).With("bucket", options.Bucket).With("since", from).With("until", to).With("user", LineProtocol.TagAsStored(userId)).Body();
-        return Value(Encoding.UTF8.GetString(await SendAsync(Post($"api/v2/query?org={Uri.EscapeDataString(options.Org)}", body), stop)));
+        return Value(Encoding.UTF8.GetString(await InfluxHttp.SendAsync(_http, InfluxHttp.Post($"api/v2/query?org={Uri.EscapeDataString(options.Org)}", body), stop)));
     }
 
     /// <summary>The one number of an answer in CSV; none is 0.</summary>
@@ -70,34 +69,6 @@ public sealed class InfluxErasure(InfluxOptions options) : IDisposable
             ["params"] = JsonSerializer.Serialize(new { user_id = LineProtocol.TagAsStored(userId), since = Nanoseconds(from), until = Nanoseconds(to) }),
         }),
     };
-
-    static HttpRequestMessage Post(string path, byte[] body)
-    {
-        var content = new ByteArrayContent(body);
-        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        return new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
-    }
-
-    async Task<byte[]> SendAsync(HttpRequestMessage request, CancellationToken stop)
-    {
-        try
-        {
-            using (request)
-            {
-                using var answer = await _http.SendAsync(request, stop);
-                var body = await answer.Content.ReadAsByteArrayAsync(stop);
-                return answer.IsSuccessStatusCode ? body : throw new InfluxUnavailableException($"{(int)answer.StatusCode} {InfluxHttp.Start(Encoding.UTF8.GetString(body))}");
-            }
-        }
-        catch (HttpRequestException e)
-        {
-            throw new InfluxUnavailableException(e.Message, e);
-        }
-        catch (TaskCanceledException e) when (!stop.IsCancellationRequested)
-        {
-            throw new InfluxUnavailableException("no answer in time", e);
-        }
-    }
 
     /// <summary>v1 answers 200 to a statement that failed.</summary>
     static void Refuse(byte[] answer)

@@ -27,6 +27,36 @@ static class InfluxHttp
         return http;
     }
 
+    /// <returns>The body of an answer that is a success.</returns>
+    /// <exception cref="InfluxUnavailableException">There is none in time, or one that names a failure.</exception>
+    public static async Task<byte[]> SendAsync(HttpClient http, HttpRequestMessage request, CancellationToken stop)
+    {
+        try
+        {
+            using (request)
+            using (var answer = await http.SendAsync(request, stop))
+            {
+                var body = await answer.Content.ReadAsByteArrayAsync(stop);
+                return answer.IsSuccessStatusCode ? body : throw new InfluxUnavailableException($"{(int)answer.StatusCode} {Start(Encoding.UTF8.GetString(body))}");
+            }
+        }
+        catch (HttpRequestException e)
+        {
+            throw new InfluxUnavailableException(e.Message, e);
+        }
+        catch (TaskCanceledException e) when (!stop.IsCancellationRequested)
+        {
+            throw new InfluxUnavailableException("no answer in time", e);
+        }
+    }
+
+    public static HttpRequestMessage Post(string path, byte[] json)
+    {
+        var content = new ByteArrayContent(json);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        return new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
+    }
+
     /// <summary>Whether InfluxDB answers at all; both versions have this path.</summary>
     /// <exception cref="InfluxUnavailableException">It does not.</exception>
     public static async Task PingAsync(HttpClient http, CancellationToken stop)

@@ -1,6 +1,3 @@
-using System.Net.Http.Headers;
-using System.Text;
-
 namespace Pipeline.Sinks.Influx;
 
 /// <summary>Reads performance events as means over steps, all metrics in one query: Flux by the v2 API, InfluxQL by the v1 API.</summary>
@@ -24,37 +21,17 @@ public sealed class PerformanceReader : IDisposable
     /// <exception cref="InfluxUnavailableException">There is no answer in time, or one that names a failure.</exception>
     public async Task<PerformanceSeries> ReadAsync(PerformanceQuery query, CancellationToken stop)
     {
-        try
-        {
-            using var request = Request(query);
-            using var answer = await _http.SendAsync(request, stop);
-            var body = await answer.Content.ReadAsByteArrayAsync(stop);
-            if (!answer.IsSuccessStatusCode)
-                throw new InfluxUnavailableException($"{(int)answer.StatusCode} {InfluxHttp.Start(Encoding.UTF8.GetString(body))}");
-            return _options.Api == InfluxApi.V2 ? FluxPerformance.Read(body, query.Step) : InfluxQlPerformance.Read(body, query.Step);
-        }
-        catch (HttpRequestException e)
-        {
-            throw new InfluxUnavailableException(e.Message, e);
-        }
-        catch (TaskCanceledException e) when (!stop.IsCancellationRequested)
-        {
-            throw new InfluxUnavailableException("no answer in time", e);
-        }
+        var body = await InfluxHttp.SendAsync(_http, Request(query), stop);
+        return _options.Api == InfluxApi.V2 ? FluxPerformance.Read(body, query.Step) : InfluxQlPerformance.Read(body, query.Step);
     }
 
     /// <summary>Whether InfluxDB answers at all.</summary>
     /// <exception cref="InfluxUnavailableException">It does not.</exception>
     public Task PingAsync(CancellationToken stop) => InfluxHttp.PingAsync(_http, stop);
 
-    HttpRequestMessage Request(PerformanceQuery query)
-    {
-        if (_options.Api == InfluxApi.V1)
-            return new HttpRequestMessage(HttpMethod.Get, InfluxQlPerformance.Path(query, _options.Bucket));
-        var content = new ByteArrayContent(FluxPerformance.Body(query, _options.Bucket));
-        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        return new HttpRequestMessage(HttpMethod.Post, $"api/v2/query?org={Uri.EscapeDataString(_options.Org)}") { Content = content };
-    }
+    HttpRequestMessage Request(PerformanceQuery query) => _options.Api == InfluxApi.V1
+        ? new HttpRequestMessage(HttpMethod.Get, InfluxQlPerformance.Path(query, _options.Bucket))
+        : InfluxHttp.Post($"api/v2/query?org={Uri.EscapeDataString(_options.Org)}", FluxPerformance.Body(query, _options.Bucket));
 
     public void Dispose() => _http.Dispose();
 }

@@ -9,9 +9,7 @@ public sealed class DeadLetterReader(NpgsqlDataSource database)
     /// <summary>Bytes of value, key, headers and message, each, that a list shows.</summary>
     public const int ListedBytesMax = 2048;
 
-    const string Identity = """consumer, topic, topic_id, partition, "offset", tenant, stage, kind, reason""";
-    const string Rest = "fingerprint, attempts, algorithm, algorithm_version, logged_at, failed_first, failed_last, published_at, closed_at, octet_length(value)";
-    const string Whole = $"SELECT {Identity}, message, {Rest}, key, value, header_names, header_values, false FROM pipeline.dead_letters";
+    const string Whole = $"SELECT {DeadLetterRow.Columns} FROM pipeline.dead_letters";
 
     const string NewestFirst = """ORDER BY failed_first DESC, consumer DESC, topic_id DESC, partition DESC, "offset" DESC""";
 
@@ -20,7 +18,7 @@ public sealed class DeadLetterReader(NpgsqlDataSource database)
     /// that failed at one time has to be sorted for it. {0} is the page.
     /// </summary>
     static readonly string Cut = $$"""
-        SELECT {{Identity}}, left(message, {max}), {{Rest}}, substr(key, 1, {max}), substr(value, 1, {max}),
+        SELECT {{DeadLetterRow.Identity}}, left(message, {max}), {{DeadLetterRow.Rest}}, substr(key, 1, {max}), substr(value, 1, {max}),
             CASE WHEN h.bytes <= {max} THEN header_names ELSE '{}' END, CASE WHEN h.bytes <= {max} THEN header_values ELSE '{}' END,
             octet_length(value) > {max} OR octet_length(key) > {max} OR h.bytes > {max} OR length(message) > {max}
         FROM ({0}) d, LATERAL (SELECT octet_length(array_to_string(header_names, '')) + coalesce(sum(octet_length(v)), 0) AS bytes FROM unnest(header_values) v) h
@@ -46,7 +44,7 @@ public sealed class DeadLetterReader(NpgsqlDataSource database)
             where.And($"""(failed_first, consumer, topic_id, partition, "offset") < ({where.Bind(time)}, {where.Bind(place.Consumer)}, {where.Bind(place.TopicId)}, {where.Bind(place.Partition)}, {where.Bind(place.Offset)})""");
         // One more than asked for tells whether there is a next page.
         command.CommandText = Cut.Replace("{0}", $"SELECT * FROM pipeline.dead_letters{where} {NewestFirst} LIMIT {where.Bind(limit + 1)}", StringComparison.Ordinal);
-        var letters = await ReadAsync(command, Letter, stop);
+        var letters = await ReadAsync(command, DeadLetterRow.Read, stop);
         if (letters.Count <= limit)
             return (letters, null);
         letters.RemoveAt(limit);
@@ -63,7 +61,7 @@ public sealed class DeadLetterReader(NpgsqlDataSource database)
         where.Compare("partition =", place.Partition);
         where.Compare("\"offset\" =", place.Offset);
         command.CommandText = Whole + where;
-        return (await ReadAsync(command, Letter, stop)).SingleOrDefault();
+        return (await ReadAsync(command, DeadLetterRow.Read, stop)).SingleOrDefault();
     }
 
     /// <returns>The largest groups first, and whether there are more.</returns>
@@ -85,14 +83,6 @@ public sealed class DeadLetterReader(NpgsqlDataSource database)
             rows.Add(read(reader));
         return rows;
     }
-
-    static StoredDeadLetter Letter(NpgsqlDataReader row) => new(
-        row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt32(3), row.GetInt64(4), row.GetString(5), row.GetString(6), row.GetString(7), row.GetString(8),
-        row.GetString(9), row.GetString(10), row.GetInt32(11), Get<string>(row, 12), Get<string>(row, 13), row.GetDateTime(14), row.GetDateTime(15), row.GetDateTime(16),
-        Get<DateTime?>(row, 17), Get<DateTime?>(row, 18), Key: Get<byte[]>(row, 20), Headers: [.. row.GetFieldValue<string[]>(22).Zip(row.GetFieldValue<byte[]?[]>(23), (n, v) => new DeadLetterHeader(n, v))],
-        Value: Get<byte[]>(row, 21), ValueBytes: Get<int?>(row, 19), Truncated: !row.IsDBNull(24) && row.GetBoolean(24));
-
-    static T? Get<T>(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? default : row.GetFieldValue<T>(column);
 
     static DeadLetterGroup Group(NpgsqlDataReader row)
     {

@@ -1,6 +1,4 @@
 using Npgsql;
-using NpgsqlTypes;
-using Pipeline.Contracts.Events;
 using Pipeline.Sinks.Postgres.Events;
 
 namespace Pipeline.Sinks.Postgres;
@@ -22,9 +20,8 @@ public sealed class UnpublishedLetters(NpgsqlDataSource sessions) : IAsyncDispos
     const string SetUpSession = "SET idle_session_timeout = '30s'; SET random_page_cost = 1.1";
 
     /// <summary>As many as fit into the bytes, at least one. The sizes are read without the values.</summary>
-    const string Next = """
-        SELECT consumer, topic_id, partition, topic, tenant, "offset", stage, kind, reason, message, fingerprint, key, value, header_names, header_values,
-            logged_at, failed_first, failed_last, attempts, algorithm, algorithm_version
+    const string Next = $$"""
+        SELECT {{DeadLetterRow.Columns}}
         FROM (SELECT *, sum(size) OVER (ORDER BY topic_id, partition, "offset", consumer) - size AS bytes_before
             FROM (SELECT *, 1000 + coalesce(octet_length(value), 0) + coalesce(octet_length(key), 0) + pg_column_size(header_values) AS size FROM {0}
                 WHERE published_at IS NULL ORDER BY topic_id, partition, "offset", consumer LIMIT $1) due) sized
@@ -123,28 +120,7 @@ public sealed class UnpublishedLetters(NpgsqlDataSource sessions) : IAsyncDispos
 
     static UnpublishedLetter Read(string table, NpgsqlDataReader row)
     {
-        T? Maybe<T>(int column) where T : class => row.IsDBNull(column) ? null : row.GetFieldValue<T>(column);
-        DateTimeOffset Time(int column) => new(row.GetDateTime(column));
-        var names = row.GetFieldValue<string[]>(13);
-        var values = row.GetFieldValue<byte[]?[]>(14);
-        return new UnpublishedLetter(table, new LogPlace(row.GetString(0), row.GetString(3), row.GetString(1), row.GetInt32(2)), new DeadLetter
-        {
-            Tenant = row.GetString(4),
-            Offset = row.GetInt64(5),
-            Stage = row.GetString(6),
-            Kind = row.GetString(7),
-            Fault = new EventFault(EventFault.ReasonOf(row.GetString(8))),
-            Message = row.GetString(9),
-            Fingerprint = row.GetString(10),
-            Key = Maybe<byte[]>(11),
-            Value = Maybe<byte[]>(12),
-            Headers = [.. names.Zip(values, (name, value) => new KeyValuePair<string, byte[]?>(name, value))],
-            LoggedAtUs = (Time(15) - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
-            FailedFirst = Time(16),
-            FailedLast = Time(17),
-            Attempts = row.GetInt32(18),
-            Algorithm = Maybe<string>(19),
-            AlgorithmVersion = Maybe<string>(20),
-        });
+        var stored = DeadLetterRow.Read(row);
+        return new UnpublishedLetter(table, new LogPlace(stored.Consumer, stored.Topic, stored.TopicId, stored.Partition), DeadLetterRow.ToLetter(stored));
     }
 }

@@ -48,6 +48,10 @@ public sealed class TestTopic : IAsyncDisposable
         Partitions = partitions;
     }
 
+    /// <summary>A setting of the topic that is a time.</summary>
+    public async Task<long> SettingMsAsync(string name) =>
+        long.Parse((await _admin.DescribeConfigsAsync([new ConfigResource { Type = ResourceType.Topic, Name = Name }]))[0].Entries[name].Value, System.Globalization.CultureInfo.InvariantCulture);
+
     /// <summary>Asks the brokers who leads, after one of them was started again.</summary>
     public Task RefreshAsync() => Task.Run(CountPartitions);
 

@@ -32,6 +32,15 @@ public sealed class RetryScheduleTests
     }
 
     [Fact]
+    public void Altogether_a_record_waits_for_the_delay_after_each_attempt_but_the_last()
+    {
+        Assert.Equal(TimeSpan.FromSeconds(1 + 10 + 60 + 600), new RetrySchedule(Delays, 5).Whole);
+        Assert.Equal(TimeSpan.FromSeconds(1 + 10 + 10 + 10), new RetrySchedule([Delays[0], Delays[1]], 5).Whole);
+        Assert.Equal(TimeSpan.FromSeconds(1), new RetrySchedule(Delays, 2).Whole);
+        Assert.Equal(TimeSpan.Zero, new RetrySchedule(Delays, 1).Whole);
+    }
+
+    [Fact]
     public void With_one_attempt_nothing_is_tried_again() =>
         Assert.Equal(RetryStep.Dead(FaultReason.RetriesExhausted), new RetrySchedule(Delays, 1).Next(1, Cause(FailureCause.Transient)));
 }

@@ -9,6 +9,7 @@ using Pipeline.Processors.Events;
 using Pipeline.Sinks.Postgres;
 using Pipeline.Sinks.Postgres.Erasure;
 using Pipeline.Sinks.Postgres.Events;
+using Pipeline.Sinks.Tests.Postgres;
 
 namespace Pipeline.Processors.Tests.Metrics;
 
@@ -19,24 +20,14 @@ sealed class MetricsStore : IAsyncDisposable
 
     static readonly TopicOptions Topic = new() { Name = "efficiency.events", TrustHeaders = true };
 
-    static int _made;
-
     readonly List<EventWriter> _writers = [];
-    readonly NpgsqlDataSource _sessions;
+    readonly Store _store;
 
-    MetricsStore(TestDatabase database)
-    {
-        Database = database;
-        var settings = new PostgresOptions { ConnectionString = database.Uri }.Build("pipeline-under-test");
-        settings.MaxPoolSize = 8;
-        Pool = NpgsqlDataSource.Create(settings);
-        settings.Pooling = false;
-        _sessions = NpgsqlDataSource.Create(settings);
-    }
+    MetricsStore(Store store) => _store = store;
 
-    public TestDatabase Database { get; }
+    public TestDatabase Database => _store.Database;
 
-    public NpgsqlDataSource Pool { get; }
+    public NpgsqlDataSource Pool => _store.Pool;
 
     public MetricsReader Reader => new(Pool);
 
@@ -46,19 +37,14 @@ sealed class MetricsStore : IAsyncDisposable
         var requests = new ErasureRequests(Pool);
         await requests.CreateAsync(Topics.DefaultTenant, user, from, to, Stop);
         var request = (await requests.OpenAsync(ErasureRequests.Postgres, Stop))[^1];
-        await new PostgresErasure(_sessions).EraseAsync(request, Stop);
-        Assert.Empty(await new PostgresErasure(_sessions).FindAsync(request, Stop));
+        await new PostgresErasure(_store.Sessions).EraseAsync(request, Stop);
+        Assert.Empty(await new PostgresErasure(_store.Sessions).FindAsync(request, Stop));
         return request;
     }
 
     static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public static async Task<MetricsStore> CreateAsync()
-    {
-        var store = new MetricsStore(await TestDatabase.CreateAsync($"metrics_{Environment.ProcessId}_{Interlocked.Increment(ref _made)}"));
-        await new Migrations(store.Pool).ApplyAsync(Stop);
-        return store;
-    }
+    public static async Task<MetricsStore> CreateAsync() => new(await Store.MigratedAsync());
 
     /// <summary>Writes the events in this order, each partition in batches of up to this many.</summary>
     /// <param name="partitionOf">Where each event is, by its place in the list.</param>
@@ -76,7 +62,7 @@ sealed class MetricsStore : IAsyncDisposable
 
     public async Task<EventWriter> OwnerAsync(int partition)
     {
-        var writer = new EventWriter(new PostgresEventStore(_sessions, new LogOwnership(new OwnershipRules("test", false, Topics.DefaultTenant))));
+        var writer = _store.Writer();
         _writers.Add(writer);
         await writer.AcquireAsync(new LogPlace(Roles.EventsPostgres, Topic.Name, TopicId, partition), new LogExtent(0, long.MaxValue), Stop);
         return writer;
@@ -126,12 +112,5 @@ sealed class MetricsStore : IAsyncDisposable
         };
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var writer in _writers)
-            await writer.DisposeAsync();
-        await _sessions.DisposeAsync();
-        await Pool.DisposeAsync();
-        await Database.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _store.DisposeAsync();
 }

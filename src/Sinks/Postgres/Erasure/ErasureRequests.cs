@@ -16,8 +16,16 @@ public sealed record ErasureRequest(Guid Id, string Tenant, string UserId, DateT
 /// <param name="VerifiedAt">When a scan after it found nothing; null before.</param>
 public sealed record ErasureStep(string Store, IReadOnlyDictionary<string, long> Deleted, int Tries, string? LastError, DateTime? VerifiedAt);
 
+/// <summary>What goes by age alone, and the tombstone keeps from coming back.</summary>
+/// <param name="Store">kafka or rabbitmq.</param>
+/// <param name="Name">The topic, or which queues.</param>
+/// <param name="ExpiresBy">The latest time at which it is gone; null where it never is, or nobody knows.</param>
+/// <param name="Note">How that is known.</param>
+public sealed record ErasureExpiry(string Store, string Name, DateTime? ExpiresBy, string Note);
+
 /// <param name="FinishedAt">Null while a store is still at it.</param>
-public sealed record ErasureReceipt(Guid ErasureId, DateTime RequestedAt, DateTime? From, DateTime? To, DateTime? FinishedAt, IReadOnlyList<ErasureStep> Stores);
+/// <param name="ByAge">Empty until the processors have asked.</param>
+public sealed record ErasureReceipt(Guid ErasureId, DateTime RequestedAt, DateTime? From, DateTime? To, DateTime? FinishedAt, IReadOnlyList<ErasureStep> Stores, IReadOnlyList<ErasureExpiry> ByAge);
 
 /// <summary>Rows of the range are gone by retention: what was counted of them cannot be taken apart any more.</summary>
 /// <param name="from">Ranges that begin then or later can be erased.</param>
@@ -53,9 +61,9 @@ public sealed class ErasureRequests(NpgsqlDataSource database)
             throw new RowsExpiredException(rowsFrom);
         await using var batch = new NpgsqlBatch(connection);
         Add(batch, "INSERT INTO control.erasures (erasure_id, tenant, user_id, user_hash, occurred_from, occurred_to, requested_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            id, tenant, userId, hash, Range(from), Range(to), now);
+            id, tenant, userId, hash, OrNull(from), OrNull(to), now);
         Add(batch, "INSERT INTO control.tombstones (version, tenant, user_hash, received_until, occurred_from, occurred_to, erasure_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            version, tenant, hash, now, Range(from), Range(to), id);
+            version, tenant, hash, now, OrNull(from), OrNull(to), id);
         Add(batch, "INSERT INTO control.erasure_steps (erasure_id, store) SELECT $1, store FROM control.erasing_stores", id);
         await batch.ExecuteNonQueryAsync(stop);
         await transaction.CommitAsync(stop);
@@ -68,16 +76,21 @@ public sealed class ErasureRequests(NpgsqlDataSource database)
         await using var batch = database.CreateBatch();
         Add(batch, "SELECT requested_at, occurred_from, occurred_to, finished_at FROM control.erasures WHERE erasure_id = $1", id);
         Add(batch, "SELECT store, deleted::text, tries, last_error, verified_at FROM control.erasure_steps WHERE erasure_id = $1 ORDER BY store", id);
+        Add(batch, "SELECT store, name, expires_by, note FROM control.erasure_expiries WHERE erasure_id = $1 ORDER BY store, name", id);
         await using var reader = await batch.ExecuteReaderAsync(stop);
         if (!await reader.ReadAsync(stop))
             return null;
-        var receipt = new ErasureReceipt(id, reader.GetDateTime(0), TimeOrNull(reader, 1), TimeOrNull(reader, 2), TimeOrNull(reader, 3), []);
+        var receipt = new ErasureReceipt(id, reader.GetDateTime(0), TimeOrNull(reader, 1), TimeOrNull(reader, 2), TimeOrNull(reader, 3), [], []);
         await reader.NextResultAsync(stop);
         var steps = new List<ErasureStep>();
         while (await reader.ReadAsync(stop))
             steps.Add(new ErasureStep(reader.GetString(0), System.Text.Json.JsonSerializer.Deserialize<Dictionary<string, long>>(reader.GetString(1))!, reader.GetInt32(2),
                 reader.IsDBNull(3) ? null : reader.GetString(3), TimeOrNull(reader, 4)));
-        return receipt with { Stores = steps };
+        await reader.NextResultAsync(stop);
+        var expiries = new List<ErasureExpiry>();
+        while (await reader.ReadAsync(stop))
+            expiries.Add(new ErasureExpiry(reader.GetString(0), reader.GetString(1), TimeOrNull(reader, 2), reader.GetString(3)));
+        return receipt with { Stores = steps, ByAge = expiries };
     }
 
     /// <summary>Says that this store holds users' events: erasures that are open, and those asked for from now on, wait for it as well.</summary>
@@ -122,7 +135,19 @@ public sealed class ErasureRequests(NpgsqlDataSource database)
         await batch.ExecuteNonQueryAsync(stop);
     }
 
-    static object Range(DateTime? time) => (object?)time ?? DBNull.Value;
+    /// <summary>Keeps with the receipt when what goes by age is gone. The first time that is known stays.</summary>
+    public async Task NoteExpiriesAsync(Guid id, IReadOnlyList<ErasureExpiry> expiries, CancellationToken stop)
+    {
+        await using var batch = database.CreateBatch();
+        foreach (var expiry in expiries)
+            Add(batch, """
+                INSERT INTO control.erasure_expiries AS e (erasure_id, store, name, expires_by, note) VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT (erasure_id, store, name) DO UPDATE SET expires_by = excluded.expires_by, note = excluded.note WHERE e.expires_by IS NULL
+                """, id, expiry.Store, expiry.Name, OrNull(expiry.ExpiresBy), expiry.Note);
+        await batch.ExecuteNonQueryAsync(stop);
+    }
+
+    static object OrNull(DateTime? time) => (object?)time ?? DBNull.Value;
 
     static DateTime? TimeOrNull(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetDateTime(column);
 

@@ -3,9 +3,13 @@ using NpgsqlTypes;
 
 namespace Pipeline.Sinks.Postgres.Erasure;
 
+/// <summary>Places in an erasure where a test can end or stop the process; the receipt is that of each store.</summary>
+public enum ErasurePoint { TakenUp, InsidePostgres, AfterPostgresCommit, BeforePostgresScan, BeforeInfluxDelete, AfterInfluxDelete, BeforeInfluxScan, BeforeReceipt }
+
 /// <summary>Deletes a user's events from PostgreSQL: every revision, and the dead letters of the other roads. Repeated, it deletes what is left.</summary>
 /// <param name="sessions">Unpooled: a session is given settings of its own.</param>
-public sealed class PostgresErasure(NpgsqlDataSource sessions)
+/// <param name="armed">Told of the points it passes; null in operation.</param>
+public sealed class PostgresErasure(NpgsqlDataSource sessions, Action<ErasurePoint>? armed = null)
 {
     const string Revisions = @"SELECT nspname::text FROM pg_namespace WHERE nspname ~ '^rev_\d+$' ORDER BY 1";
 
@@ -23,7 +27,7 @@ public sealed class PostgresErasure(NpgsqlDataSource sessions)
         foreach (var revision in await RevisionsAsync(stop))
         {
             await using var session = await sessions.OpenConnectionAsync(stop);
-            foreach (var (kind, n) in await new RevisionEraser(session, revision).EraseAsync(request, stop))
+            foreach (var (kind, n) in await new RevisionEraser(session, revision, armed).EraseAsync(request, stop))
                 deleted[kind] = deleted.GetValueOrDefault(kind) + n;
         }
         await using var control = await sessions.OpenConnectionAsync(stop);
@@ -35,6 +39,7 @@ public sealed class PostgresErasure(NpgsqlDataSource sessions)
     /// <returns>Rows that should not be there, by table; empty when all is well.</returns>
     public async Task<IReadOnlyDictionary<string, long>> FindAsync(ErasureRequest request, CancellationToken stop)
     {
+        armed?.Invoke(ErasurePoint.BeforePostgresScan);
         var found = new Dictionary<string, long>();
         await using var session = await sessions.OpenConnectionAsync(stop);
         foreach (var revision in await RevisionsAsync(stop))

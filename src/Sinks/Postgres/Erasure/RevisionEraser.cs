@@ -9,7 +9,7 @@ namespace Pipeline.Sinks.Postgres.Erasure;
 /// Deletes a user's events from one revision and counts anew what they were part of, in one transaction that holds the place of every log: no batch is written meanwhile, so that
 /// nothing has to be merged with what others do. A user with very many events goes in slices of time.
 /// </summary>
-sealed class RevisionEraser(NpgsqlConnection session, string revision)
+sealed class RevisionEraser(NpgsqlConnection session, string revision, Action<ErasurePoint>? armed)
 {
     /// <summary>About as many events a transaction: the writers wait for it.</summary>
     const int SliceEvents = 20_000;
@@ -75,7 +75,9 @@ sealed class RevisionEraser(NpgsqlConnection session, string revision)
         counts["aggregates"] = await ReplaceActivityAsync(request, scan, buckets, stop) + await DeleteMembersAsync(request, scan, stop);
         if (await ActivityStatement.CopyAsync(session, _buffer, logs[0], buckets, stop))
             await RunAsync(ActivityStatement.Upsert, stop);
+        armed?.Invoke(ErasurePoint.InsidePostgres);
         await transaction.CommitAsync(stop);
+        armed?.Invoke(ErasurePoint.AfterPostgresCommit);
         foreach (var (kind, n) in counts)
             deleted[kind] = deleted.GetValueOrDefault(kind) + n;
         return true;
