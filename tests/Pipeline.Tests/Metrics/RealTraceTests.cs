@@ -29,7 +29,7 @@ public sealed class RealTraceTests
     public async Task Every_figure_of_everybody_in_the_real_trace_is_what_the_definitions_say()
     {
         if (TestServers.WholeTrace is null || TestServers.IsEmbedded)
-            Assert.Skip("PIPELINE_TRACE names no file, or the embedded broker could not hold it: the excerpt of 2,000 events stands in for it in the other tests.");
+            TestContext.Current.TestOutputHelper!.WriteLine($"PIPELINE_TRACE names no file, or the embedded broker could not hold it: its excerpt of {RealEvents.Whole.Count} events stands in for it.");
         await using var pipeline = await PipelineUnderTest.CreateAsync();
         await pipeline.StartProcessorsAsync();
         await pipeline.Topic.PublishAsync(Load.Records(RealEvents.Whole, 1, pipeline.Topic.Partitions, Seeds.Next()));
@@ -44,7 +44,7 @@ public sealed class RealTraceTests
             await CompareProjectAsync(ingest, oracle, project, asked);
             await CompareMembersAsync(ingest, oracle, project, asked);
         });
-        TestContext.Current.SendDiagnosticMessage($"{users.Count} users, {projects.Count} projects, {_compared} answers and rows compared");
+        TestContext.Current.TestOutputHelper!.WriteLine($"{users.Count} users, {projects.Count} projects, {_compared} answers and rows compared");
         Assert.True(_differences.IsEmpty, $"{_differences.Count} differences, such as\n{string.Join('\n', _differences.Order().Take(DifferencesShown))}");
         Assert.True(_compared > asked.Count * (users.Count + projects.Count), $"only {_compared} compared");
     }
