@@ -7,28 +7,36 @@ using System.Text;
 namespace Pipeline.Benchmarks;
 
 /// <summary>What a stretch of load brought.</summary>
-sealed record LoadResult(double EventsPerSecond, long Requests, long Failures, IReadOnlyList<double> LatenciesMs)
+/// <param name="Answers">Which of the requests, and how long it took.</param>
+sealed record LoadResult(double EventsPerSecond, long Requests, long Failures, IReadOnlyList<(int Request, double Ms)> Answers)
 {
-    public double Percentile(double p)
+    public double Percentile(double p) => Percentile(p, _ => true);
+
+    /// <param name="of">Of these requests alone.</param>
+    public double Percentile(double p, Predicate<int> of)
     {
-        if (LatenciesMs.Count == 0)
-            return double.NaN;
-        var sorted = LatenciesMs.Order().ToList();
-        return sorted[Math.Min(sorted.Count - 1, (int)(p * sorted.Count))];
+        var sorted = Answers.Where(a => of(a.Request)).Select(a => a.Ms).Order().ToList();
+        return sorted.Count == 0 ? double.NaN : sorted[Math.Min(sorted.Count - 1, (int)(p * sorted.Count))];
     }
 }
 
 /// <summary>HTTP/1.1 load over keep-alive connections. It writes ready-made requests to sockets, so that it costs the measured host little.</summary>
 static class HttpLoad
 {
-    public static byte[] Request(Uri target, string body) =>
-        Encoding.UTF8.GetBytes($"POST /api/v1/events/batch HTTP/1.1\r\nHost: {target.Authority}\r\nContent-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
+    const int AnswerBytesMax = 1024 * 1024;
+
+    public static byte[] Request(Uri target, string body) => Request(target, Encoding.UTF8.GetBytes(body));
+
+    public static byte[] Request(Uri target, ReadOnlySpan<byte> body) =>
+        [.. Encoding.ASCII.GetBytes($"POST /api/v1/events/batch HTTP/1.1\r\nHost: {target.Authority}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n"), .. body];
+
+    public static byte[] Question(Uri target, string path) => Encoding.ASCII.GetBytes($"GET /api/v1/{path} HTTP/1.1\r\nHost: {target.Authority}\r\n\r\n");
 
     /// <summary>Every connection sends its next batch when the last one was answered; with a rate, batches start on a fixed schedule and latency counts from there.</summary>
     public static async Task<LoadResult> RunAsync(Uri target, IReadOnlyList<byte[]> requests, int eventsPerRequest, int connections, TimeSpan time, double? requestsPerSecond = null)
     {
         long sent = 0, failures = 0;
-        var latencies = new ConcurrentBag<double>();
+        var latencies = new ConcurrentBag<(int Request, double Ms)>();
         var clock = Stopwatch.StartNew();
         var address = new IPEndPoint(IPAddress.Loopback, target.Port);
         await Task.WhenAll(Enumerable.Range(0, connections).Select(_ => Task.Run(async () =>
@@ -45,9 +53,12 @@ static class HttpLoad
                 if (due - clock.Elapsed is { Ticks: > 0 } early)
                     await Task.Delay(early);
                 var from = requestsPerSecond is null ? clock.Elapsed : due;
-                if (!await SendAsync(socket, requests[(int)(number % requests.Count)], buffer))
+                var request = (int)(number % requests.Count);
+                var (isAccepted, room) = await SendAsync(socket, requests[request], buffer);
+                buffer = room;
+                if (!isAccepted)
                     Interlocked.Increment(ref failures);
-                latencies.Add((clock.Elapsed - from).TotalMilliseconds);
+                latencies.Add((request, (clock.Elapsed - from).TotalMilliseconds));
             }
         })));
         var elapsed = clock.Elapsed;
@@ -55,7 +66,8 @@ static class HttpLoad
     }
 
     /// <summary>Sends one request and reads its answer, whose end is told by its length or its last chunk.</summary>
-    static async Task<bool> SendAsync(Socket socket, byte[] request, byte[] buffer)
+    /// <returns>Whether it was 200, and the buffer, which may have grown.</returns>
+    static async Task<(bool IsAccepted, byte[] Buffer)> SendAsync(Socket socket, byte[] request, byte[] buffer)
     {
         for (var written = 0; written < request.Length;)
             written += await socket.SendAsync(request.AsMemory(written));
@@ -64,12 +76,14 @@ static class HttpLoad
         {
             var read = await socket.ReceiveAsync(buffer.AsMemory(length));
             if (read == 0)
-                return false;
+                return (false, buffer);
             length += read;
             if (IsComplete(buffer.AsSpan(0, length)))
-                return buffer.AsSpan(0, length).StartsWith("HTTP/1.1 200"u8);
+                return (buffer.AsSpan(0, length).StartsWith("HTTP/1.1 200"u8), buffer);
+            if (length == AnswerBytesMax)
+                return (false, buffer);
             if (length == buffer.Length)
-                return false;
+                Array.Resize(ref buffer, buffer.Length * 2);
         }
     }
 

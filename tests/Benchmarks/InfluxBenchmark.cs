@@ -139,7 +139,7 @@ static class InfluxBenchmark
         return http;
     }
 
-    static async Task<string> NewBucketAsync(Servers servers)
+    internal static async Task<string> NewBucketAsync(Servers servers)
     {
         using var http = Client(servers);
         var orgs = await http.GetFromJsonAsync<JsonObject>($"api/v2/orgs?org={servers.InfluxOrg}");
@@ -149,7 +149,7 @@ static class InfluxBenchmark
         return name;
     }
 
-    static async Task DropBucketAsync(Servers servers, string name)
+    internal static async Task DropBucketAsync(Servers servers, string name)
     {
         using var http = Client(servers);
         var found = await http.GetFromJsonAsync<JsonObject>($"api/v2/buckets?name={name}");

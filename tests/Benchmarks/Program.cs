@@ -1,6 +1,6 @@
 using Pipeline.Benchmarks;
 
-// ./dev bench [ingest] [events-postgres] [events-influx] [failure-cost] [hand-over] [retry-load] [--quick] [--against FILE] [--save FILE]
+// ./dev bench [ingest] [events-postgres] [events-influx] [failure-cost] [hand-over] [retry-load] [queries] [--quick] [--against FILE] [--save FILE]
 var options = args.Where(a => a.StartsWith("--", StringComparison.Ordinal)).ToHashSet();
 string? After(string option) => Array.IndexOf(args, option) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
 var files = new[] { After("--against"), After("--save") };
@@ -13,6 +13,7 @@ var known = new Dictionary<string, Func<Servers, Report, bool, Task>>
     ["failure-cost"] = FailureCostBenchmark.RunAsync,
     ["hand-over"] = HandOverBenchmark.RunAsync,
     ["retry-load"] = RetryLoadBenchmark.RunAsync,
+    ["queries"] = QueriesBenchmark.RunAsync,
 };
 if (names.Except(known.Keys).Any())
 {

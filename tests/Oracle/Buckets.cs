@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Pipeline.Oracle;
 
 public enum BucketSize
@@ -23,8 +25,14 @@ static class Buckets
     /// <summary>No change of the clock puts the date back by more: a date that comes a second time within it is still the same day.</summary>
     const int QuartersLookedBack = 12;
 
+    /// <summary>The walk is long, and many questions are of one window.</summary>
+    static readonly ConcurrentDictionary<(DateTimeOffset, DateTimeOffset, BucketSize, string), IReadOnlyList<(DateTimeOffset Start, DateTimeOffset From, DateTimeOffset To)>> Found = new();
+
     /// <summary>Where a bucket that touches [from, to) begins: its own start and the stretch inside.</summary>
-    public static IEnumerable<(DateTimeOffset Start, DateTimeOffset From, DateTimeOffset To)> Touching(DateTimeOffset from, DateTimeOffset to, BucketSize size, TimeZoneInfo zone)
+    public static IReadOnlyList<(DateTimeOffset Start, DateTimeOffset From, DateTimeOffset To)> Touching(DateTimeOffset from, DateTimeOffset to, BucketSize size, TimeZoneInfo zone) =>
+        Found.GetOrAdd((from, to, size, zone.Id), _ => [.. Walk(from, to, size, zone)]);
+
+    static IEnumerable<(DateTimeOffset Start, DateTimeOffset From, DateTimeOffset To)> Walk(DateTimeOffset from, DateTimeOffset to, BucketSize size, TimeZoneInfo zone)
     {
         var start = from;
         while (!Begins(start, size, zone))

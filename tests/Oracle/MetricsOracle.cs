@@ -16,10 +16,16 @@ public sealed class MetricsOracle
     readonly List<Occurrence> _events;
     readonly Stories _stories;
 
+    // A question of one user or one project looks at what it may count alone, so that a real trace can be asked for all of them.
+    readonly ILookup<string, Occurrence> _ofUser, _ofProject;
+    readonly Func<string, Stories> _storiesOfUser, _storiesOfProject;
+
     MetricsOracle(IEnumerable<Occurrence> events)
     {
         _events = [.. events];
-        _stories = new Stories(_events);
+        _stories = Stories.Of(_events);
+        (_ofUser, _storiesOfUser) = (_events.ToLookup(e => e.User), _stories.By(e => e.User));
+        (_ofProject, _storiesOfProject) = (_events.ToLookup(e => e.Project), _stories.By(e => e.Project));
     }
 
     /// <summary>An oracle of these events, each id once: the first in the order given.</summary>
@@ -46,33 +52,23 @@ public sealed class MetricsOracle
     /// <summary>The level of a project: the sum over its users, each with the time in that project alone.</summary>
     public Figures Project(string project, Question? question = null) => Ask((question ?? new Question()) with { Projects = [project] });
 
-    /// <summary>
-    /// The question bucket by bucket, empty ones too. Where the window is open, from the bucket of the first slot that an event occupies to that of the last.
-    /// </summary>
-    public IReadOnlyList<Bucket> Series(Question question, BucketSize size, TimeZoneInfo zone)
-    {
-        var reckoning = Reckon(question);
-        if (question.Window is { From: null } or { To: null } && reckoning.Times.Span is null)
-            return [];
-        var span = reckoning.Times.Span.GetValueOrDefault();
-        var start = question.Window.From ?? Times.At(span.First / Times.QuarterUs * Times.QuarterUs);
-        var end = question.Window.To ?? Times.At(((span.Last / Times.QuarterUs) + 1) * Times.QuarterUs);
-        return [.. from bucket in Buckets.Touching(start, end, size, zone)
-            let window = new Window(bucket.From, bucket.To)
-            select new Bucket(bucket.Start, window, reckoning.In(window))];
-    }
+    /// <summary>The question bucket by bucket.</summary>
+    public IReadOnlyList<Bucket> Series(Question question, BucketSize size, TimeZoneInfo zone) => Reckon(question).Series(question.Window, size, zone);
 
     /// <summary>The projects in which the user has an annotation event in the window, in byte order.</summary>
     public IReadOnlyList<ProjectRow> ProjectsOf(string user, Window? window = null) =>
-        [.. from project in Projects
-            let figures = Ask(new Question { User = user, Projects = [project], Window = window ?? Window.Open })
+        [.. from project in InByteOrder(_ofUser[user].Select(e => e.Project))
+            let figures = Reckon(new Question { User = user, Projects = [project] }).WorkIn(window ?? Window.Open)
             where figures.TotalAnnotations > 0
-            let last = _events.Where(e => e.User == user && e.Project == project && e.IsAnnotation && (window ?? Window.Open).Holds(e.At)).Max(e => e.At)
+            let last = _ofUser[user].Where(e => e.Project == project && e.IsAnnotation && (window ?? Window.Open).Holds(e.At)).Max(e => e.At)
             select new ProjectRow(project, figures.TotalAnnotations, figures.TotalTime, figures.AvgAnnotationTime, Times.At(last))];
+
+    /// <summary>Those with an event in the project, in byte order.</summary>
+    public IReadOnlyList<string> MembersOf(string project) => InByteOrder(_ofProject[project].Select(e => e.User));
 
     /// <summary>The rows that add up to a project: users with an event in the window, or with session time in it, in byte order.</summary>
     public IReadOnlyList<(string User, Figures Figures)> UsersOf(string project, Question? question = null) =>
-        [.. from user in Users
+        [.. from user in MembersOf(project)
             let figures = Ask((question ?? new Question()) with { User = user, Projects = [project] })
             where figures.Events > 0 || figures.SessionTimeS > 0
             select (user, figures)];
@@ -93,8 +89,17 @@ public sealed class MetricsOracle
         return [.. buckets.Select(us => (Times.At(us), Oracle.Quality.Of(events, times, new Window(Times.At(us), Times.At(us + Times.QuarterUs)))))];
     }
 
-    Reckoning Reckon(Question question) => question.GapS is >= GapSMin and <= GapSMax
-        ? new Reckoning(_events, _stories, question) : throw new ArgumentOutOfRangeException(nameof(question), question.GapS, "The gap limit is 30 to 600 s.");
+    /// <summary>For many windows of one question; which one it names itself does not matter.</summary>
+    public Reckoning Reckon(Question question)
+    {
+        if (question.GapS is < GapSMin or > GapSMax)
+            throw new ArgumentOutOfRangeException(nameof(question), question.GapS, "The gap limit is 30 to 600 s.");
+        if (question.User is { } user)
+            return new Reckoning([.. _ofUser[user]], _storiesOfUser(user), question);
+        if (question.Projects is { Count: 1 } one)
+            return new Reckoning([.. _ofProject[one.Single()]], _storiesOfProject(one.Single()), question);
+        return new Reckoning(_events, _stories, question);
+    }
 
     static List<string> InByteOrder(IEnumerable<string> names) => [.. names.Distinct().OrderBy(n => Convert.ToHexString(Encoding.UTF8.GetBytes(n)), StringComparer.Ordinal)];
 }

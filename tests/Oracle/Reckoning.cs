@@ -3,33 +3,58 @@ using static Pipeline.Oracle.Numbers;
 namespace Pipeline.Oracle;
 
 /// <summary>Works out the figures of one question for any window of it, table by table of docs/metrics.md.</summary>
-sealed class Reckoning(IReadOnlyList<Occurrence> all, Stories stories, Question question)
+public sealed class Reckoning
 {
     const int ActiveSMin = 60;
 
-    readonly UserTimes _times = new(all.Where(question.HasPlaceOf), question.GapS);
+    readonly IReadOnlyList<Occurrence> _all;
+    readonly Stories _stories;
+    readonly Question _question;
+    readonly Lazy<UserTimes> _times;
 
-    public UserTimes Times => _times;
+    internal Reckoning(IReadOnlyList<Occurrence> all, Stories stories, Question question)
+    {
+        (_all, _stories, _question) = (all, stories, question);
+        _times = new(() => new UserTimes(all.Where(question.HasPlaceOf), question.GapS));
+    }
 
     public Figures In(Window window)
     {
-        var events = all.Where(e => IsCounted(e, window)).ToList();
-        var figures = question.OffersTime ? TimeIn(window) : NoTime;
+        var events = EventsIn(window);
+        var figures = _question.OffersTime ? TimeIn(window) : NoTime;
         return Rated(Experience(Once(Work(figures, events), events, window), events));
     }
+
+    /// <summary>What each event counts in by itself, without the figures of time and of what counts once.</summary>
+    internal Figures WorkIn(Window window) => Work(new Figures(), EventsIn(window));
+
+    /// <summary>The window bucket by bucket, empty ones too. Where it is open, from the bucket of the first slot that an event occupies to that of the last.</summary>
+    public IReadOnlyList<Bucket> Series(Window window, BucketSize size, TimeZoneInfo zone)
+    {
+        if (window is { From: null } or { To: null } && _times.Value.Span is null)
+            return [];
+        var span = window is { From: null } or { To: null } ? _times.Value.Span!.Value : default;
+        var start = window.From ?? Times.At(span.First / Times.QuarterUs * Times.QuarterUs);
+        var end = window.To ?? Times.At(((span.Last / Times.QuarterUs) + 1) * Times.QuarterUs);
+        return [.. from bucket in Buckets.Touching(start, end, size, zone)
+            let part = new Window(bucket.From, bucket.To)
+            select new Bucket(bucket.Start, part, In(part))];
+    }
+
+    List<Occurrence> EventsIn(Window window) => [.. _all.Where(e => IsCounted(e, window))];
 
     static Figures NoTime { get; } =
         new() { ActiveTimeS = null, SessionTimeS = null, Sessions = null, IdleTimeS = null, IdleRatio = null, ActiveUsers = null };
 
-    bool IsCounted(Occurrence? e, Window window) => e is not null && question.Covers(e) && window.Holds(e.At);
+    bool IsCounted(Occurrence? e, Window window) => e is not null && _question.Covers(e) && window.Holds(e.At);
 
     Figures TimeIn(Window window)
     {
-        var (active, session) = (_times.ActiveS(window), _times.SessionS(window));
+        var (active, session) = (_times.Value.ActiveS(window), _times.Value.SessionS(window));
         return new Figures
         {
-            ActiveTimeS = active, SessionTimeS = session, Sessions = _times.Sessions(window),
-            IdleTimeS = session - active, IdleRatio = Ratio(session - active, session) ?? 0, ActiveUsers = _times.ActiveUsers(window),
+            ActiveTimeS = active, SessionTimeS = session, Sessions = _times.Value.Sessions(window),
+            IdleTimeS = session - active, IdleRatio = Ratio(session - active, session) ?? 0, ActiveUsers = _times.Value.ActiveUsers(window),
         };
     }
 
@@ -60,12 +85,12 @@ sealed class Reckoning(IReadOnlyList<Occurrence> all, Stories stories, Question 
     {
         bool Counts(Occurrence? first) => IsCounted(first, window);
         var loose = events.Where(e => e.IsAnnotation && e.ObjectId is null && e.Succeeded).ToList();
-        var completed = stories.Objects.Where(o => Counts(o.FirstCompletion)).ToList();
+        var completed = _stories.Objects.Where(o => Counts(o.FirstCompletion)).ToList();
         var assisted = completed.Where(o => o.FirstCompletion!.Source == "model").ToList();
-        var saved = stories.Objects.Where(o => Counts(o.FirstSave)).ToList();
-        var submitted = stories.Tasks.Where(t => Counts(t.FirstSubmit)).ToList();
-        var created = stories.Objects.Count(o => Counts(o.FirstCreate)) + loose.Count(e => e.Action == "create");
-        var deleted = stories.Objects.Count(o => Counts(o.FirstDelete)) + loose.Count(e => e.Action == "delete");
+        var saved = _stories.Objects.Where(o => Counts(o.FirstSave)).ToList();
+        var submitted = _stories.Tasks.Where(t => Counts(t.FirstSubmit)).ToList();
+        var created = _stories.Objects.Count(o => Counts(o.FirstCreate)) + loose.Count(e => e.Action == "create");
+        var deleted = _stories.Objects.Count(o => Counts(o.FirstDelete)) + loose.Count(e => e.Action == "delete");
         return figures with
         {
             AnnotationsCompleted = completed.Count + loose.Count(e => e.IsCompletion),
@@ -74,7 +99,7 @@ sealed class Reckoning(IReadOnlyList<Occurrence> all, Stories stories, Question 
             AssistRate = Ratio(assisted.Count, completed.Count(o => o.FirstCompletion!.Source is not null)),
             AssistEditRate = Ratio(assisted.Count(o => o.HasChangeAfter(o.FirstCompletion!)), assisted.Count),
             FirstPassRate = Ratio(submitted.Count(t => t.PassedAtFirst), submitted.Count),
-            Items = stories.Tasks.Count(t => Counts(t.FirstItem)),
+            Items = _stories.Tasks.Count(t => Counts(t.FirstItem)),
         };
     }
 
