@@ -75,7 +75,10 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
             {
                 (var first, rest) = rest.SplitFirst();
                 await ProcessFirstAsync(first, reading, stop);
-                _guard.Passed();
+                if (reading == Reading.Never)
+                    _guard.Found();
+                else
+                    _guard.Passed();
             }
             if (!_guard.IsLooking(records.Next))
                 settings.Reading.Suspect(partition, false);

@@ -53,6 +53,9 @@ sealed class PoisonGuard(int batchRecordsMax)
             _aloneLeft = 0;
     }
 
-    /// <summary>A record that was not read together with others has its outcome.</summary>
+    /// <summary>A record that was read alone has its outcome.</summary>
     public void Passed() => _aloneLeft--;
+
+    /// <summary>The record that was not read has its outcome. It explains the deaths; another one of its kind would begin to count anew.</summary>
+    public void Found() => (_aloneLeft, _never) = (0, -1);
 }

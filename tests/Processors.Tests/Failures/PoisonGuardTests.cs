@@ -77,6 +77,15 @@ public sealed class PoisonGuardTests
     }
 
     [Fact]
+    public void Found_in_this_log_its_neighbours_are_read_together_again()
+    {
+        var guard = new PoisonGuard(100);
+        guard.Acquired(Fence(40, 6, 40), 10_000_000);
+        guard.Found();
+        Assert.Equal((Reading.Together, Reading.Together, false), (guard.Of(40), guard.Of(41), guard.IsLooking(41)));
+    }
+
+    [Fact]
     public void Found_in_another_log_the_stretch_is_over()
     {
         var guard = new PoisonGuard(100);
