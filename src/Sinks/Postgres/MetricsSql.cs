@@ -30,13 +30,13 @@ static class MetricsSql
         return command;
     }
 
-    /// <summary>User, bucket, whether it is of work, slots; by user, then bucket. Reaches as far beyond the window as a gap may, and behind it as far as an event.</summary>
+    /// <summary>User, bucket, whether it is of work, slots; users one after the other. Not united here: to sort a project's rows for that takes half as much again as to send them. Reaches as far beyond the window as a gap may, and behind it as far as an event.</summary>
     public static NpgsqlBatchCommand Slots(MetricsQuery query)
     {
         var reach = TimeSpan.FromSeconds(MetricsQuery.SessionGapSeconds) + TimeSpan.FromMinutes(15);
         var command = new NpgsqlBatchCommand();
         var from = From(command, "activity", "bucket", query, query.Edges[0] - reach, query.Edges[^1] + reach + TimeSpan.FromMinutes(30), "");
-        command.CommandText = $"SELECT user_id, bucket, event_type <= 4, bit_or(slots) FROM {from} GROUP BY 1, 2, 3 ORDER BY 1, 2";
+        command.CommandText = $"SELECT user_id, bucket, event_type <= 4, slots FROM {from} ORDER BY {(query.UserId is null ? "member" : "user_id")}";
         return command;
     }
 
@@ -111,7 +111,7 @@ static class MetricsSql
             return $"pipeline.{table} WHERE tenant = {tenant} AND user_id = {Add(command, query.UserId, NpgsqlDbType.Text)}{And(command, "project_id", query.ProjectId)} AND {window}";
         var members = And(command, "m.project_id", query.ProjectId) + (query.Users is null ? "" : $" AND m.user_id = ANY({Add(command, query.Users.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Text)})");
         return $"""
-            (SELECT r.* FROM pipeline.members m CROSS JOIN LATERAL (SELECT * FROM pipeline.{table} a
+            (SELECT m.user_id AS member, r.* FROM pipeline.members m CROSS JOIN LATERAL (SELECT * FROM pipeline.{table} a
                 WHERE a.tenant = m.tenant AND a.user_id = m.user_id AND a.project_id = m.project_id AND {window} OFFSET 0) AS r WHERE m.tenant = {tenant}{members}) AS rows
             """;
     }
