@@ -23,7 +23,7 @@ sealed class TopicMemories(IAdminClient admin, KafkaOptions kafka)
         {
             throw new TopicUnavailableException(e.Results.Find(r => r.Error.IsError)?.Error.Reason ?? e.Message, e);
         }
-        catch (Exception e) when (e is KafkaException or TimeoutException)
+        catch (Exception e) when (e is KafkaException or TimeoutException or ObjectDisposedException)
         {
             throw new TopicUnavailableException(e.Message, e);
         }
