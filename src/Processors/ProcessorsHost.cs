@@ -89,7 +89,7 @@ static class ProcessorsHost
             var expiries = new Expiries(p.GetRequiredService<IAdminClient>(), Options<KafkaOptions>(p), rabbit.Exists() ? rabbit.Get<RabbitMqOptions>() : null, TimeProvider.System);
             return new ErasedStore(ErasureRequests.Postgres, async (request, stop) =>
             {
-                await tools.Requests.NoteExpiriesAsync(request.Id, await expiries.ReadAsync(request.ReceivedUntil), stop);
+                await tools.Requests.NoteExpiriesAsync(request.Id, await expiries.ReadAsync(request.ReceivedUntil, stop), stop);
                 return await postgres.EraseAsync(request, stop);
             }, postgres.FindAsync);
         });
@@ -102,6 +102,8 @@ static class ProcessorsHost
         settings.Pooling = false;
         // Letters and pages of the ledger are read in rounds, each of them bounded.
         settings.CommandTimeout = 300;
+        // A process that stands still gives up what it holds: a week's lock within seconds, its turn within minutes.
+        settings.Options = $"{settings.Options} -c idle_in_transaction_session_timeout=5s -c idle_session_timeout=5min".TrimStart();
         return new RetentionTools(Options<RetentionOptions>(p), NpgsqlDataSource.Create(settings), new TopicMemories(p.GetRequiredService<IAdminClient>(), Options<KafkaOptions>(p)),
             p.GetRequiredService<ITopicLogs>(), p.GetRequiredService<SchemaAtStart>().Ready) { Metrics = p.GetRequiredService<ProcessorMetrics>() };
     }

@@ -16,14 +16,14 @@ sealed class Expiries(IAdminClient admin, KafkaOptions kafka, RabbitMqOptions? r
     static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
     /// <param name="until">What is erased was received until then.</param>
-    public async Task<IReadOnlyList<ErasureExpiry>> ReadAsync(DateTime until) => [.. await TopicsAsync(until), .. Queues(until)];
+    public async Task<IReadOnlyList<ErasureExpiry>> ReadAsync(DateTime until, CancellationToken stop) => [.. await TopicsAsync(until, stop), .. Queues(until)];
 
-    async Task<IEnumerable<ErasureExpiry>> TopicsAsync(DateTime until)
+    async Task<IEnumerable<ErasureExpiry>> TopicsAsync(DateTime until, CancellationToken stop)
     {
         try
         {
             var topics = kafka.Events.Select(t => new ConfigResource { Type = ResourceType.Topic, Name = t.Name });
-            var answer = await admin.DescribeConfigsAsync(topics, new DescribeConfigsOptions { RequestTimeout = Timeout }).WaitAsync(Timeout * 2, clock);
+            var answer = await admin.DescribeConfigsAsync(topics, new DescribeConfigsOptions { RequestTimeout = Timeout }).WaitAsync(Timeout * 2, clock, stop);
             return answer.Select(t => OfTopic(t.ConfigResource.Name, t.Entries.ToDictionary(e => e.Key, e => e.Value.Value), until));
         }
         catch (Exception e) when (e is KafkaException or TimeoutException or ObjectDisposedException)

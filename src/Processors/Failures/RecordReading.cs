@@ -17,8 +17,8 @@ sealed class RecordReading(Turns turns, ProcessingDeadline deadline, FailureLimi
     {
         if (suspected)
             _suspected[partition] = true;
-        else
-            _suspected.TryRemove(partition, out _);
+        else if (_suspected.TryRemove(partition, out _) && _suspected.IsEmpty)
+            _guilty.Clear();
     }
 
     public bool IsSuspected(TopicPartition partition) => _suspected.ContainsKey(partition);

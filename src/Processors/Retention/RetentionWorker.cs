@@ -24,16 +24,20 @@ sealed class RetentionWorker(RetentionTools tools, RetentionWatch watch, TimePro
     /// <summary>A log that is less behind holds nothing up that anybody would notice.</summary>
     static readonly TimeSpan ShownLag = TimeSpan.FromHours(1);
 
+    /// <summary>A topic that says only later how long it keeps records ends nobody any more; ids stay then.</summary>
+    static readonly TimeSpan Starting = TimeSpan.FromMinutes(10);
+
     LedgerWindow? _atStart;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await tools.SchemaReady.WaitAsync(stoppingToken);
+        var started = clock.GetTimestamp();
         for (var failures = 0; !stoppingToken.IsCancellationRequested;)
         {
             // 1. Whether the ids are remembered for long enough. Nothing is trimmed before that is known.
             var window = await WindowAsync(stoppingToken);
-            if (window?.Refusal is { } refusal && _atStart is null)
+            if (window?.Refusal is { } refusal && _atStart is null && clock.GetElapsedTime(started) < Starting)
             {
                 log.RetentionRefused(refusal);
                 Environment.ExitCode = 1;
@@ -97,6 +101,8 @@ sealed class RetentionWorker(RetentionTools tools, RetentionWatch watch, TimePro
             var now = await store.NowAsync(clock.GetUtcNow().UtcDateTime, stop);
             foreach (var revision in revisions)
                 complete &= await DropWeeksAsync(new WeekRetention(session), revision, now, stop);
+            if (complete)
+                watch.Note(s => s with { RowsHeldBy = null });
             var slowest = now;
             foreach (var revision in revisions)
             {
@@ -146,7 +152,6 @@ sealed class RetentionWorker(RetentionTools tools, RetentionWatch watch, TimePro
             tools.Metrics.WeekDropped();
             watch.Note(s => s with { WeeksDropped = s.WeeksDropped + 1 });
         }
-        watch.Note(s => s with { RowsHeldBy = null });
         return true;
     }
 

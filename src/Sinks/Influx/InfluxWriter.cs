@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace Pipeline.Sinks.Influx;
@@ -16,10 +17,12 @@ public sealed partial class InfluxWriter : IDisposable
 {
     readonly HttpClient _http;
     readonly string _writePath;
+    readonly bool _isV2;
 
     public InfluxWriter(InfluxOptions options)
     {
         _http = InfluxHttp.NewClient(options, options.Timeout);
+        _isV2 = options.Api == InfluxApi.V2;
         _writePath = options.Api == InfluxApi.V2
             ? $"api/v2/write?org={Uri.EscapeDataString(options.Org)}&bucket={Uri.EscapeDataString(options.Bucket)}&precision=ns"
             : $"write?db={Uri.EscapeDataString(options.Bucket)}&precision=ns";
@@ -39,8 +42,8 @@ public sealed partial class InfluxWriter : IDisposable
             if (answer.IsSuccessStatusCode)
                 return 0;
             var text = await answer.Content.ReadAsStringAsync(stop);
-            if (BeyondRetention().Match(text) is { Success: true } beyond)
-                return int.Parse(beyond.Groups["n"].ValueSpan, CultureInfo.InvariantCulture);
+            if (answer.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity && LeftOut(text, lines.Span) is { } leftOut)
+                return leftOut;
             var message = $"{(int)answer.StatusCode} {InfluxHttp.Start(text)}";
             if (answer.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity)
                 throw new InfluxRefusedException(message);
@@ -56,8 +59,33 @@ public sealed partial class InfluxWriter : IDisposable
         }
     }
 
-    /// <summary>Said only where every other point was stored: a failure of theirs is answered instead.</summary>
-    [GeneratedRegex(@"(?:beyond|outside) retention policy[^""]*?dropped=(?<n>\d{1,9})|dropped (?<n>\d{1,9}) points outside retention policy")]
+    /// <summary>
+    /// How many lines InfluxDB left out for their age, where its answer is about that and nothing else; null where it is about anything else. The v1 API says so of a write of
+    /// which it could not read other lines too, so that there only an answer about all lines counts: the others are sent again, fewer at a time.
+    /// </summary>
+    int? LeftOut(string answer, ReadOnlySpan<byte> lines)
+    {
+        if (BeyondRetention().Match(MessageOf(answer)) is not { Success: true } beyond)
+            return null;
+        var (left, sent) = (int.Parse(beyond.Groups["n"].ValueSpan, CultureInfo.InvariantCulture), lines.Count((byte)'\n') + (lines.EndsWith("\n"u8) ? 0 : 1));
+        return left == sent || (_isV2 && left < sent) ? left : null;
+    }
+
+    static string MessageOf(string answer)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(answer);
+            return json.RootElement.TryGetProperty("message", out var message) || json.RootElement.TryGetProperty("error", out message) ? message.GetString() ?? "" : "";
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return "";
+        }
+    }
+
+    /// <summary>From the message's beginning: what it quotes of a line is the sender's, and could say the same.</summary>
+    [GeneratedRegex(@"\A(?:failure writing points to database: )?partial write: (?:points beyond retention policy dropped=(?<n>\d{1,9})\z|dropped (?<n>\d{1,9}) points outside retention policy)")]
     private static partial Regex BeyondRetention();
 
     /// <summary>Whether InfluxDB answers at all.</summary>

@@ -8,8 +8,12 @@ namespace Pipeline.Sinks.Postgres;
 sealed class SlotUnion
 {
     readonly int[] _row = new int[(SlotBits.Count + 31) / 32];
+    /// <summary>From here on repeated slots are taken out whenever their number has doubled: rows of one bucket have no bound, slots of a time have.</summary>
+    const int OrderAtMin = 1 << 16;
+
     readonly List<long> _slots = [];
     bool _isOrdered = true;
+    int _orderAt = OrderAtMin;
 
     /// <summary>Ascending, none twice.</summary>
     public IReadOnlyList<long> Slots
@@ -38,6 +42,11 @@ sealed class SlotUnion
     {
         _isOrdered &= _slots.Count == 0 || slot > _slots[^1];
         _slots.Add(slot);
+        if (_slots.Count < _orderAt)
+            return;
+        if (!_isOrdered)
+            Order();
+        _orderAt = Math.Max(OrderAtMin, 2 * _slots.Count);
     }
 
     void Order()
@@ -54,6 +63,6 @@ sealed class SlotUnion
     public void Clear()
     {
         _slots.Clear();
-        _isOrdered = true;
+        (_isOrdered, _orderAt) = (true, OrderAtMin);
     }
 }

@@ -28,11 +28,34 @@ public sealed class InfluxRetentionTests
         using var writer = new InfluxWriter(Settings(store));
         var now = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
         var old = now - (60L * 24 * 3600 * 1_000_000_000);
-        Assert.Equal(2, await writer.WriteAsync(Encoding.UTF8.GetBytes($"efficiency_events,user_id=u count=1i {old}\nefficiency_events,user_id=u count=1i {now}\nefficiency_events,user_id=u count=1i {old + 1}"), Stop));
+        var mixed = Encoding.UTF8.GetBytes($"efficiency_events,user_id=u count=1i {old}\nefficiency_events,user_id=u count=1i {now}\nefficiency_events,user_id=u count=1i {old + 1}");
+        // 1.x says the same of a write with lines that it could not read: it is sent again, fewer lines at a time.
+        if (store.IsV1)
+            await Assert.ThrowsAsync<InfluxRefusedException>(() => writer.WriteAsync(mixed, Stop));
+        else
+            Assert.Equal(2, await writer.WriteAsync(mixed, Stop));
+        Assert.Equal(1, await writer.WriteAsync(Encoding.UTF8.GetBytes($"efficiency_events,user_id=u count=1i {old}"), Stop));
         Assert.Equal(0, await writer.WriteAsync(Encoding.UTF8.GetBytes($"efficiency_events,user_id=u count=1i {now + 1}"), Stop));
         Assert.Equal(2, await store.PointsAsync());
         // What the data is at fault for stays so.
         await Assert.ThrowsAsync<InfluxRefusedException>(() => writer.WriteAsync(Encoding.UTF8.GetBytes($"efficiency_events,user_id=u count=1i {old}\nefficiency_events,user_id=u count=1.5 {now + 2}"), Stop));
+    }
+
+    [Theory]
+    [InlineData("beyond retention policy dropped=0")]
+    [InlineData("partial write: points beyond retention policy dropped=1")]
+    [InlineData("dropped 1 points outside retention policy")]
+    public async Task What_a_sender_writes_is_never_taken_for_what_InfluxDB_says(string text)
+    {
+        await using var store = await InfluxStore.CreateAsync($"retention_{Guid.NewGuid():N}");
+        using var writer = new InfluxWriter(Settings(store));
+        // The answer quotes the line, whose time is no time.
+        await Assert.ThrowsAsync<InfluxRefusedException>(() => writer.WriteAsync(Encoding.UTF8.GetBytes($"efficiency_events,user_id=u action=\"{text}\",count=1i 99999999999999999999"), Stop));
+        // Or it quotes the name of a field that has two types.
+        var name = text.Replace(" ", "\\ ", StringComparison.Ordinal).Replace("=", "\\=", StringComparison.Ordinal);
+        var now = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
+        Assert.Equal(0, await writer.WriteAsync(Encoding.UTF8.GetBytes($"efficiency_events,user_id=u {name}=1 {now}"), Stop));
+        await Assert.ThrowsAsync<InfluxRefusedException>(() => writer.WriteAsync(Encoding.UTF8.GetBytes($"efficiency_events,user_id=u {name}=true {now + 1}"), Stop));
     }
 
     [Fact]

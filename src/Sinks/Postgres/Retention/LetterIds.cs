@@ -70,9 +70,16 @@ static class LetterIds
         EventParser.Parse(value, ref parsed);
         // A letter is often one because something else of it was wrong: the id is read whatever the fault.
         if (parsed.EventIdToken.Kind == System.Text.Json.JsonTokenType.String)
-            return Guid.TryParse(System.Text.Encoding.UTF8.GetString(parsed.EventIdToken.Raw(value)), out var own) ? [own] : [];
+            return OwnOf(parsed.EventIdToken, value) is { } own ? [own] : [];
         var byPlace = EventIdentity.FromLog(topicId, partition, offset);
         return header is not null && IngestHeader.TryParse(header, out var ingest) && ingest!.BatchId is { } batch
             ? [byPlace, EventIdentity.FromBatch(batch, ingest.Position, value.AsSpan(parsed.Start, Math.Max(0, parsed.Length)))] : [byPlace];
+    }
+
+    /// <summary>As events are read: escapes undone.</summary>
+    static Guid? OwnOf(Token id, ReadOnlySpan<byte> value)
+    {
+        Span<byte> scratch = stackalloc byte[JsonStrings.DecodedKeyBytesMax];
+        return JsonStrings.HasOnlyScalarEscapes(id.Raw(value)) && JsonStrings.TryDecodeKey(id, value, scratch, out var text) && Guid.TryParse(System.Text.Encoding.UTF8.GetString(text), out var own) ? own : null;
     }
 }
