@@ -12,12 +12,11 @@ static class PostgresBenchmark
         var trace = new Trace(servers.Repository);
         int count = quick ? 400_000 : 1_200_000, peerCount = quick ? 30_000 : 150_000;
         report.Line($"  input: {trace.Source}, {count} events with fresh ids for us, {peerCount} for the peers");
-        var topic = await servers.NewTopicAsync("postgres");
-        trace.Publish(servers.Kafka, topic, count, seed: 3);
-        var ours = await OursAsync(servers, report, topic, count);
-        await servers.DropTopicAsync(topic);
+        var ours = await OursAsync(servers, report, trace, count, sameObjects: false);
+        var changing = await OursAsync(servers, report, trace, count, sameObjects: true);
         var copy = await CopyAsync(servers, trace, quick ? 200_000 : 500_000);
         report.Figure("events-postgres", ours, "events/s");
+        report.Figure("the same, every repetition about the same objects", changing, "events/s");
         report.Figure("COPY alone by Npgsql, three connections", copy, "events/s");
         report.Ratio("events-postgres / COPY alone", ours, copy, "(for orientation)");
         if (servers.Toolbox is null)
@@ -33,8 +32,10 @@ static class PostgresBenchmark
         await servers.DropTopicAsync(peerTopic);
     }
 
-    static async Task<double> OursAsync(Servers servers, Report report, string topic, int count)
+    static async Task<double> OursAsync(Servers servers, Report report, Trace trace, int count, bool sameObjects)
     {
+        var topic = await servers.NewTopicAsync("postgres");
+        trace.Publish(servers.Kafka, topic, count, seed: 3, sameObjects: sameObjects);
         var database = await servers.NewDatabaseAsync();
         await using var host = HostProcess.Ours(servers, "Processors", new()
         {
@@ -67,6 +68,7 @@ static class PostgresBenchmark
         report.Figure("memory, most", memoryMax, "MiB", $"wanted ≤ 300; in the first half {memoryMiddle:N0}");
         await store.DisposeAsync();
         await servers.DropDatabaseAsync(database);
+        await servers.DropTopicAsync(topic);
         return progress.Rate;
     }
 

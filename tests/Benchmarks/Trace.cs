@@ -6,10 +6,16 @@ using Pipeline.Contracts;
 
 namespace Pipeline.Benchmarks;
 
-/// <summary>Real events: the whole trace where it is, else the excerpt in tests/Fixtures. Events made of it have ids of their own.</summary>
+/// <summary>
+/// Real events: the whole trace where it is, else the excerpt in tests/Fixtures. Events made of it have ids of their own, and each repetition of the trace
+/// names objects of its own: it names nearly every object once, and with the same ones again each event of a repetition would change an object that is stored.
+/// </summary>
 sealed class Trace
 {
-    readonly List<(byte[] Before, byte[] After, byte[] User)> _events = [];
+    /// <summary>An event's bytes as they are but for its id and its object's, which stand at these places.</summary>
+    readonly record struct Template(byte[] Bytes, int IdAt, int ObjectAt, int ObjectLength, byte[] User);
+
+    readonly List<Template> _events = [];
 
     public Trace(string repository, Func<JsonObject, JsonObject>? change = null)
     {
@@ -29,14 +35,27 @@ sealed class Trace
     public byte[] User(int index) => _events[index % Count].User;
 
     /// <summary>The event with a fresh id, which depends on the seed and the index alone.</summary>
-    public byte[] Event(int index, int seed)
+    public byte[] Event(int index, int seed, bool sameObjects = false)
     {
-        var (before, after, _) = _events[index % Count];
-        var bytes = new byte[before.Length + 36 + after.Length];
-        before.CopyTo(bytes, 0);
-        Encoding.ASCII.GetBytes(IdOf(index, seed).ToString(), bytes.AsSpan(before.Length));
-        after.CopyTo(bytes, before.Length + 36);
+        var template = _events[index % Count];
+        var bytes = (byte[])template.Bytes.Clone();
+        IdOf(index, seed).TryFormat(bytes.AsSpan(template.IdAt, 36), out _);
+        if (index >= Count && !sameObjects)
+            Rename(bytes.AsSpan(template.ObjectAt, template.ObjectLength), index / Count);
         return bytes;
+    }
+
+    /// <summary>Another name of the same length for each repetition; the same one wherever the trace has the same one.</summary>
+    static void Rename(Span<byte> name, int repetition)
+    {
+        var hash = 0xCBF29CE484222325 ^ (ulong)repetition;
+        foreach (var letter in name)
+            hash = (hash ^ letter) * 0x100000001B3;
+        for (var i = 0; i < name.Length; i++)
+        {
+            hash = (hash ^ (hash >> 31)) * 0x94D049BB133111EB;
+            name[i] = (byte)"0123456789abcdef"[(int)(hash >> 60)];
+        }
     }
 
     public static Guid IdOf(int index, int seed)
@@ -61,7 +80,7 @@ sealed class Trace
     }
 
     /// <summary>Puts events into a topic with the header that Ingest would write.</summary>
-    public void Publish(string servers, string topic, int count, int seed, bool header = true)
+    public void Publish(string servers, string topic, int count, int seed, bool header = true, bool sameObjects = false)
     {
         using var producer = RawProducer.Build(servers);
         var template = new IngestHeader.Template(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), "default", $"bench-{seed}", null, "bench", "1.0.0");
@@ -69,16 +88,18 @@ sealed class Trace
         {
             var bytes = new byte[template.Length(i % 1000)];
             template.Write(i % 1000, bytes);
-            RawProducer.Produce(producer, topic, User(i), Event(i, seed), header ? bytes : null, null);
+            RawProducer.Produce(producer, topic, User(i), Event(i, seed, sameObjects), header ? bytes : null, null);
         }
         producer.Flush(TimeSpan.FromMinutes(2));
     }
 
     void Add(string line, string original)
     {
-        var id = (string)JsonNode.Parse(original)!["event_id"]!;
-        var at = line.IndexOf(id, StringComparison.Ordinal);
-        _events.Add((Encoding.UTF8.GetBytes(line[..at]), Encoding.UTF8.GetBytes(line[(at + id.Length)..]), Encoding.UTF8.GetBytes((string)JsonNode.Parse(line)!["user_id"]!)));
+        var bytes = Encoding.UTF8.GetBytes(line);
+        var node = JsonNode.Parse(line)!;
+        var named = (string?)node["data"]?["objectId"] ?? "";
+        _events.Add(new Template(bytes, bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes((string)JsonNode.Parse(original)!["event_id"]!)),
+            named.Length == 0 ? 0 : bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes(named)), named.Length, Encoding.UTF8.GetBytes((string)node["user_id"]!)));
     }
 }
 
