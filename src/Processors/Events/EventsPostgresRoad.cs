@@ -38,8 +38,7 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
             var topicId = await logs.ReadIdAsync(partition.Topic);
             var extent = await logs.ReadExtentAsync(partition);
             // Asked again, so that the extent is known to be that of this log and not of one made in between.
-            if (await logs.ReadIdAsync(partition.Topic) != topicId)
-                throw new TopicUnavailableException($"{partition.Topic} was made anew just now");
+            await AssertIsTopicsAsync(topicId);
             _log = new LogPlace(Roles.EventsPostgres, partition.Topic, topicId, partition.Partition.Value);
             _builder = new PostgresBatchBuilder(topic, topicId, settings.Reading, settings.Clock);
             var fence = await AcquireAsync(_log, extent, stop);
@@ -60,6 +59,19 @@ sealed class EventsPostgresRoad(KafkaOptions kafka, ITopicLogs logs, Func<TopicO
                 extent = await logs.ReadExtentAsync(partition);
                 return await settings.Store.RunAsync(s => writer.AcquireAsync(log, extent, s), stop);
             }
+            catch (LogMismatchException e) when (e.StoredTopicId is { } stored)
+            {
+                // Asked once more, now that the stored one is known: whichever of the two is the topic's now is the newer. We may have been slow,
+                // and our log the one that was deleted.
+                await AssertIsTopicsAsync(log.TopicId);
+                return await settings.Store.RunAsync(s => writer.AcquireAsync(log with { Replaces = stored }, extent, s), stop);
+            }
+        }
+
+        async Task AssertIsTopicsAsync(string topicId)
+        {
+            if (await logs.ReadIdAsync(partition.Topic) != topicId)
+                throw new TopicUnavailableException($"{partition.Topic} was made anew just now");
         }
 
         public async Task<long> ProcessAsync(RecordBatch records, CancellationToken stop)

@@ -14,7 +14,7 @@ public sealed class LogOwnership(OwnershipRules rules)
     static readonly TimeSpan ZombiePatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Takes the log over. Waits for an open transaction of the previous owner for 5 s, then ends that owner's session.</summary>
-    /// <exception cref="LogMismatchException">The log cannot continue what is stored; nothing was changed.</exception>
+    /// <exception cref="LogMismatchException">The log cannot continue what is stored; nothing was changed. Where another log is stored, the caller asks the cluster which is the topic's and tries again with <see cref="LogPlace.Replaces"/>.</exception>
     public async Task<Fence> AcquireAsync(NpgsqlConnection session, LogPlace log, LogExtent extent, CancellationToken stop)
     {
         while (true)
@@ -94,8 +94,8 @@ public sealed class LogOwnership(OwnershipRules rules)
 
     async Task CloseForNewLogAsync(NpgsqlConnection session, LogPlace log, StoredLog stored, CancellationToken stop)
     {
-        if (!rules.AcceptNewLogs && !await UseAcceptanceAsync(session, log, "new_log", stop))
-            throw new LogMismatchException(log, "topic_changed", $"{log}: the topic was made anew (id {stored.TopicId} became {log.TopicId}); stored up to offset {stored.NextOffset} of the old one.");
+        if (log.Replaces != stored.TopicId || (!rules.AcceptNewLogs && !await UseAcceptanceAsync(session, log, "new_log", stop)))
+            throw new LogMismatchException(log, "topic_changed", $"{log}: the topic was made anew (id {stored.TopicId} became {log.TopicId}); stored up to offset {stored.NextOffset} of the old one.") { StoredTopicId = stored.TopicId };
         await using var command = Command(session, "UPDATE offsets SET closed_at = now(), epoch = epoch + 1, owner = NULL, backend_pid = NULL, backend_start = NULL WHERE log_id = $1", stored.LogId);
         await command.ExecuteNonQueryAsync(stop);
     }

@@ -3,6 +3,12 @@ namespace Pipeline.Sinks.Postgres;
 /// <summary>One partition of one incarnation of a topic. Offsets mean something only within it: a topic made anew has another id.</summary>
 public sealed record LogPlace(string Consumer, string Topic, string TopicId, int Partition)
 {
+    /// <summary>
+    /// The id of the stored log whose place this one may take: one that was known to be stored before the cluster was asked, and said that the
+    /// topic is this one. Null where nobody asked. An owner that was slow may still hold the topic's old id; without this it would close the new log.
+    /// </summary>
+    public string? Replaces { get; init; }
+
     public override string ToString() => $"{Topic}[{Partition}]";
 }
 

@@ -14,6 +14,9 @@ public sealed class LogMismatchException(LogPlace log, string code, string messa
 
     /// <summary><c>topic_changed</c>, <c>records_expired</c> or <c>offset_beyond_end</c>.</summary>
     public string Code { get; } = code;
+
+    /// <summary>For <c>topic_changed</c>: the id of the open log that is stored.</summary>
+    public string? StoredTopicId { get; init; }
 }
 
 /// <summary>What a failure of PostgreSQL means for the batch that met it.</summary>

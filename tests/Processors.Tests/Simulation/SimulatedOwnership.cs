@@ -34,7 +34,8 @@ sealed partial class SimulatedSession
                 {
                     "records_expired" => Transition.MismatchExpired,
                     "offset_beyond_end" => Transition.EndBehindOffset,
-                    _ when e.Message.Contains("closed before", StringComparison.Ordinal) => Transition.StaleTopicRefused,
+                    _ when e.StoredTopicId is null => Transition.StaleTopicRefused,
+                    _ when e.StoredTopicId != log.Replaces => Transition.OtherLogStored,
                     _ => Transition.MismatchNewTopic,
                 });
                 throw;
@@ -84,8 +85,8 @@ sealed partial class SimulatedSession
 
     void Close(LogRow stored, LogPlace log)
     {
-        if (!world.AcceptNewLogs && !store.Acceptances.Contains(("new_log", log.Partition)))
-            throw new LogMismatchException(log, "topic_changed", "simulated");
+        if (log.Replaces != stored.Log.TopicId || (!world.AcceptNewLogs && !store.Acceptances.Contains(("new_log", log.Partition))))
+            throw new LogMismatchException(log, "topic_changed", "simulated") { StoredTopicId = stored.Log.TopicId };
         Change(() =>
         {
             world.Met(Transition.NewTopicAccepted);

@@ -4,7 +4,7 @@ namespace Pipeline.Processors.Tests.Simulation;
 enum Transition
 {
     Acquired, AcquiredAfterWaiting, AcquiredByEndingTheOwner, AcquireCancelled, AcquireUnavailable,
-    MismatchExpired, LossAccepted, MismatchNewTopic, NewTopicAccepted, StaleTopicRefused, EndBehindOffset,
+    MismatchExpired, LossAccepted, MismatchNewTopic, NewTopicAccepted, StaleTopicRefused, OtherLogStored, TopicMadeAnewInAcquisition, EndBehindOffset,
     FencedByEpoch, FencedWhileMarking, Promoted,
     Committed, CommitLostApplied, CommitLostNotApplied, LockReleasedByIdleTimeout,
     WaitedForIds, IdsKnownOnFastPath, IdsKnownOnCarefulPath, Duplicate, Conflict, SameContentOtherBytes,

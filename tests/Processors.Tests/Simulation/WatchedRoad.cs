@@ -17,6 +17,11 @@ sealed class WatchedRoad(IPartitionRoad road, World world) : IPartitionRoad
         {
             return await road.AcquireAsync(stop);
         }
+        catch (TopicUnavailableException e) when (e.Message.Contains("made anew", StringComparison.Ordinal))
+        {
+            world.Met(Transition.TopicMadeAnewInAcquisition);
+            throw;
+        }
         finally
         {
             Doing = Doing.Nothing;

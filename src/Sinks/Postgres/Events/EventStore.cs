@@ -13,7 +13,7 @@ public interface IEventSession : IAsyncDisposable
     bool IsOpen { get; }
 
     /// <summary>Raises the log's epoch, so that no earlier owner writes any more, and says where the log stands.</summary>
-    /// <exception cref="LogMismatchException">The log cannot continue what is stored; nothing was changed.</exception>
+    /// <inheritdoc cref="LogOwnership.AcquireAsync"/>
     Task<Fence> AcquireAsync(LogPlace log, LogExtent extent, CancellationToken stop);
 
     /// <summary>Commits that the record at <paramref name="offset"/> is about to be read, alone: if this process dies now, the next owner knows of which record.</summary>
