@@ -13,8 +13,9 @@ static class MetricsSql
         sum(events)::bigint, coalesce(sum(events) FILTER (WHERE event_type = 1), 0)::bigint,
         coalesce(sum(succeeded) FILTER (WHERE event_type = 1), 0)::bigint, coalesce(sum(durations) FILTER (WHERE event_type = 1), 0)::bigint,
         coalesce(sum(duration_us) FILTER (WHERE event_type = 1), 0)::bigint, sum(duration_outliers)::bigint, coalesce(sum(events) FILTER (WHERE event_type = 6), 0)::bigint,
-        sum(saves), sum(saves_succeeded), sum(undos), sum(timed_completions), sum(completion_us)::bigint, sum(completed), sum(net), sum(sourced), sum(from_model), sum(from_model_changed),
-        sum(objects_saved), sum(objects_reworked), sum(tasks_submitted), sum(tasks_first_pass), sum(items),
+        coalesce(sum(saves), 0), coalesce(sum(saves_succeeded), 0), coalesce(sum(undos), 0), coalesce(sum(timed_completions), 0), coalesce(sum(completion_us), 0)::bigint,
+        coalesce(sum(completed), 0), coalesce(sum(net), 0), coalesce(sum(sourced), 0), coalesce(sum(from_model), 0), coalesce(sum(from_model_changed), 0), coalesce(sum(objects_saved), 0),
+        coalesce(sum(objects_reworked), 0), coalesce(sum(tasks_submitted), 0), coalesce(sum(tasks_first_pass), 0), coalesce(sum(items), 0),
         string_agg(completion_times, ''), string_agg(load_times, ''), string_agg(frame_switch_times, ''), string_agg(save_times, ''), string_agg(fps, ''),
         max(last_at) FILTER (WHERE event_type = 1)
         """;
@@ -45,7 +46,7 @@ static class MetricsSql
     {
         var command = new NpgsqlBatchCommand();
         var rows = From(command, "activity", "bucket", query, query.Edges[0], query.Edges[^1], "");
-        command.CommandText = $"SELECT bucket, coalesce(sum(events) FILTER (WHERE event_type = 1), 0)::bigint, sum(completed) FROM {rows} GROUP BY 1";
+        command.CommandText = $"SELECT bucket, coalesce(sum(events) FILTER (WHERE event_type = 1), 0)::bigint, coalesce(sum(completed), 0) FROM {rows} GROUP BY 1";
         return command;
     }
 

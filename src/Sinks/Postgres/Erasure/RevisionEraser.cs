@@ -73,8 +73,7 @@ sealed class RevisionEraser(NpgsqlConnection session, string revision, Action<Er
         counts["tasks"] = await RecountAsync(TaskTable.Instance, scan, isTask: true, buckets, stop);
         // 6. The user's own counts: of the rows that stay.
         counts["aggregates"] = await ReplaceActivityAsync(request, scan, buckets, stop) + await DeleteMembersAsync(request, scan, stop);
-        if (await ActivityStatement.CopyAsync(session, _buffer, logs[0], buckets, stop))
-            await RunAsync(ActivityStatement.Upsert, stop);
+        await ActivityStatement.AppendAsync(session, _buffer, logs[0], buckets, stop);
         armed?.Invoke(ErasurePoint.InsidePostgres);
         await transaction.CommitAsync(stop);
         armed?.Invoke(ErasurePoint.AfterPostgresCommit);
@@ -143,8 +142,8 @@ sealed class RevisionEraser(NpgsqlConnection session, string revision, Action<Er
     {
         bool IsOwn(ActivityBuckets.Key key) => key.Tenant == request.Tenant && key.UserId == request.UserId && EventStatements.Time(key.BucketUs) >= request.OccurredFrom && EventStatements.Time(key.BucketUs) < request.OccurredTo;
         await using (var credits = StoredEvents.Command(session, """
-            SELECT project_id, bucket, event_type, tool, annotation_type, sum(completed), sum(net), sum(sourced), sum(from_model), sum(from_model_changed), sum(objects_saved), sum(objects_reworked),
-                sum(tasks_submitted), sum(tasks_first_pass), sum(items)
+            SELECT project_id, bucket, event_type, tool, annotation_type, coalesce(sum(completed), 0), coalesce(sum(net), 0), coalesce(sum(sourced), 0), coalesce(sum(from_model), 0), coalesce(sum(from_model_changed), 0),
+                coalesce(sum(objects_saved), 0), coalesce(sum(objects_reworked), 0), coalesce(sum(tasks_submitted), 0), coalesce(sum(tasks_first_pass), 0), coalesce(sum(items), 0)
             FROM activity WHERE tenant = $1 AND user_id = $2 AND bucket >= $4 AND bucket < $5 AND $3::timestamptz IS NOT NULL GROUP BY 1, 2, 3, 4, 5
             """, Of(request)))
         await using (var reader = await credits.ExecuteReaderAsync(stop))

@@ -69,7 +69,7 @@ sealed class UserScan(ErasureRequest request)
     async Task AddNamingAsync(NpgsqlConnection session, CancellationToken stop)
     {
         await using var command = StoredEvents.Command(session, """
-            SELECT false, project_id, object_id FROM objects WHERE tenant = $1 AND $2 IN (created_by, completed_by, deleted_by, saved_by)
+            SELECT false, project_id, object_id FROM objects WHERE tenant = $1 AND $2 IN ((created).user_id, (completed).user_id, (deleted).user_id, (saved).user_id)
             UNION ALL SELECT true, project_id, task_id FROM tasks WHERE tenant = $1 AND $2 IN (submitted_by, item_by)
             """, (request.Tenant, NpgsqlDbType.Text), (request.UserId, NpgsqlDbType.Text));
         await using var reader = await command.ExecuteReaderAsync(stop);

@@ -82,6 +82,39 @@ sealed class CopyBuffer
         value.Write(Take(Metrics.SlotBits.Bytes));
     }
 
+    /// <summary>Begins a value of a composite type: its fields follow, each behind its type's number (<see cref="Field"/>).</summary>
+    /// <returns>Where it begins, for <see cref="EndComposite"/>.</returns>
+    public int BeginComposite(int fields)
+    {
+        var start = _length;
+        Take(4);
+        BinaryPrimitives.WriteInt32BigEndian(Take(4), fields);
+        return start;
+    }
+
+    /// <param name="type">The oid, as pg_type.dat has it: these never change.</param>
+    public void Field(int type) => BinaryPrimitives.WriteInt32BigEndian(Take(4), type);
+
+    public void EndComposite(int start) => BinaryPrimitives.WriteInt32BigEndian(_bytes.AsSpan(start), _length - start - 4);
+
+    /// <summary>Null for 0.</summary>
+    public void IntOrNull(long value)
+    {
+        if (value == 0)
+            Null();
+        else
+            Int((int)value);
+    }
+
+    /// <summary>Null for 0.</summary>
+    public void BigIntOrNull(long value)
+    {
+        if (value == 0)
+            Null();
+        else
+            BigInt(value);
+    }
+
     public void TimeOrNull(long? unixUs)
     {
         if (unixUs is { } us)

@@ -14,12 +14,13 @@ public sealed record KnownEvent(byte[] Digest, int LogId, long Offset, DateTime 
 /// </summary>
 public sealed class Duplicates
 {
-    readonly Dictionary<LedgerKey, EventRow> _firsts = [];
+    readonly Dictionary<LedgerKey, EventRow> _firsts;
     readonly List<EventRow> _repeats = [];
     readonly Dictionary<LedgerKey, KnownEvent> _known = [];
 
-    public Duplicates(IEnumerable<EventRow> rowsByOffset)
+    public Duplicates(IReadOnlyCollection<EventRow> rowsByOffset)
     {
+        _firsts = new Dictionary<LedgerKey, EventRow>(rowsByOffset.Count);
         foreach (var row in rowsByOffset)
             if (!_firsts.TryAdd(row.Key, row))
                 _repeats.Add(row);

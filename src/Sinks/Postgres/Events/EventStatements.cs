@@ -73,12 +73,15 @@ static class EventStatements
         return reader.GetInt64(0);
     }
 
-    /// <summary>What is left of the batch: the temporary tables into their tables, letters and outcomes.</summary>
-    public static async Task UpsertAsync(NpgsqlConnection session, Fence fence, EventBatch batch, ResolvedEvents resolved, IEnumerable<NpgsqlBatchCommand> merges, CancellationToken stop)
+    /// <summary>What is left of the batch: the temporary tables into their tables, members, letters and outcomes.</summary>
+    /// <exception cref="FencedException">A row to add to was not there.</exception>
+    public static async Task UpsertAsync(NpgsqlConnection session, Fence fence, EventBatch batch, ResolvedEvents resolved, List<Merge> merges, NpgsqlBatchCommand? members, CancellationToken stop)
     {
         await using var commands = new NpgsqlBatch(session);
         foreach (var merge in merges)
-            commands.BatchCommands.Add(merge);
+            commands.BatchCommands.Add(merge.Command);
+        if (members is not null)
+            commands.BatchCommands.Add(members);
         var letters = batch.DeadLetters.Where(l => !l.IsErased).Concat(resolved.Conflicting.Select(r => r.ToDeadLetter(new EventFault(FaultReason.ConflictingDuplicate, "event_id")))).ToList();
         foreach (var command in DeadLetterStatement.Insert(fence.Log, letters))
             commands.BatchCommands.Add(command);
@@ -86,6 +89,8 @@ static class EventStatements
             commands.BatchCommands.Add(quality);
         commands.BatchCommands.Add(OutcomeStatement.Upsert(fence.Log, batch, resolved, letters));
         await commands.ExecuteNonQueryAsync(stop);
+        if (merges.Find(m => m.Command.RecordsAffected != m.Rows) is { } torn)
+            throw new FencedException($"{torn.Rows} rows were to be added to and {torn.Command.RecordsAffected} were; the batch is tried again");
     }
 
     internal static NpgsqlBatchCommand Command(string sql, params object[] values)

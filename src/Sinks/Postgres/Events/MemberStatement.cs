@@ -13,9 +13,15 @@ sealed class MemberStatement
         ON CONFLICT DO NOTHING
         """;
 
+    readonly record struct Member(string Tenant, string ProjectId, string UserId)
+    {
+        /// <summary>The user alone spreads well.</summary>
+        public override int GetHashCode() => UserId.GetHashCode(StringComparison.Ordinal);
+    }
+
     /// <summary>Committed ones only: what was noted in a transaction that failed is noted again.</summary>
-    readonly HashSet<SubjectKey> _known = [];
-    readonly HashSet<SubjectKey> _noted = [];
+    readonly HashSet<Member> _known = [];
+    readonly HashSet<Member> _noted = [];
 
     public void Begin() => _noted.Clear();
 
@@ -23,10 +29,10 @@ sealed class MemberStatement
     public NpgsqlBatchCommand? Insert(List<EventRow> rows)
     {
         foreach (var row in rows)
-            if (new SubjectKey(row.Tenant, row.ProjectId, row.UserId) is var member && !_known.Contains(member))
+            if (new Member(row.Tenant, row.ProjectId, row.UserId) is var member && !_known.Contains(member))
                 _noted.Add(member);
         return _noted.Count == 0 ? null
-            : EventStatements.Command(Sql, _noted.Select(m => m.Tenant).ToArray(), _noted.Select(m => m.ProjectId).ToArray(), _noted.Select(m => m.Id).ToArray());
+            : EventStatements.Command(Sql, _noted.Select(m => m.Tenant).ToArray(), _noted.Select(m => m.ProjectId).ToArray(), _noted.Select(m => m.UserId).ToArray());
     }
 
     public void Forget() => _known.Clear();

@@ -2,20 +2,6 @@ using Pipeline.Contracts.Events;
 
 namespace Pipeline.Sinks.Postgres.Events;
 
-readonly record struct SubjectKey(string Tenant, string ProjectId, string Id) : IComparable<SubjectKey>
-{
-    /// <summary>The id alone spreads well.</summary>
-    public override int GetHashCode() => Id.GetHashCode(StringComparison.Ordinal);
-
-    /// <summary>The order in which every writer locks them.</summary>
-    public int CompareTo(SubjectKey other)
-    {
-        int c;
-        return (c = Utf8Order.Compare(Tenant, other.Tenant)) != 0 ? c
-            : (c = Utf8Order.Compare(ProjectId, other.ProjectId)) != 0 ? c : Utf8Order.Compare(Id, other.Id);
-    }
-}
-
 /// <summary>
 /// What the metrics need to know of one object: the first event of each kind that counts once, and its last change. Events may come in any order; the
 /// state after them is the same.

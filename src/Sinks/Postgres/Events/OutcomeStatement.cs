@@ -15,12 +15,19 @@ static class OutcomeStatement
     {
         var counts = new SortedDictionary<(string Tenant, string Outcome), long>();
         void Count(string tenant, string outcome, long n) => counts[(tenant, outcome)] = counts.GetValueOrDefault((tenant, outcome)) + n;
-        foreach (var row in resolved.New)
-            Count(row.Tenant, "stored", 1);
-        foreach (var row in resolved.Repeated)
-            Count(row.Tenant, "duplicate", 1);
-        foreach (var row in resolved.Dropped)
-            Count(row.Tenant, "dropped", 1);
+        // Neighbours are of one tenant nearly always: the dictionary is asked once for all of them.
+        void CountRows(List<EventRow> rows, string outcome)
+        {
+            for (int first = 0, next; first < rows.Count; first = next)
+            {
+                for (next = first + 1; next < rows.Count && rows[next].Tenant == rows[first].Tenant;)
+                    next++;
+                Count(rows[first].Tenant, outcome, next - first);
+            }
+        }
+        CountRows(resolved.New, "stored");
+        CountRows(resolved.Repeated, "duplicate");
+        CountRows(resolved.Dropped, "dropped");
         foreach (var letter in batch.DeadLetters.Where(l => l.IsErased))
             Count(letter.Tenant, "dropped", 1);
         foreach (var letter in letters)

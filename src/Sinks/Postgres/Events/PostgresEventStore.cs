@@ -30,6 +30,9 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
         readonly HashSet<long> _weeks = [];
         readonly CopyBuffer _buffer = new();
         readonly EventLedger _ledger = new();
+        readonly SubjectWriter<ObjectState> _objects = new(ObjectTable.Instance);
+        readonly SubjectWriter<TaskState> _tasks = new(TaskTable.Instance);
+        readonly RecentRows _activity = new();
         readonly MemberStatement _members = new();
         readonly Tombstones _tombstones = new();
 
@@ -60,21 +63,23 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
         public async Task<IEventTransaction> BeginAsync(CancellationToken stop)
         {
             _members.Begin();
-            return new Transaction(await connection.BeginTransactionAsync(stop), new Tools(_buffer, _ledger, _members, _tombstones), armed);
+            _activity.Begin();
+            return new Transaction(await connection.BeginTransactionAsync(stop), new Tools(_buffer, _ledger, _objects, _tasks, _activity, _members, _tombstones), armed);
         }
 
         public ValueTask DisposeAsync() => connection.DisposeAsync();
     }
 
     /// <summary>What a session keeps from one transaction to the next.</summary>
-    sealed record Tools(CopyBuffer Buffer, EventLedger Ledger, MemberStatement Members, Tombstones Tombstones);
+    sealed record Tools(CopyBuffer Buffer, EventLedger Ledger, SubjectWriter<ObjectState> Objects, SubjectWriter<TaskState> Tasks, RecentRows Activity, MemberStatement Members, Tombstones Tombstones);
 
     sealed class Transaction(NpgsqlTransaction transaction, Tools tools, Action<ArmedPoint>? armed) : IEventTransaction
     {
         readonly NpgsqlConnection _connection = transaction.Connection!;
 
-        /// <summary>Statements that bring temporary tables into their tables.</summary>
-        readonly List<NpgsqlBatchCommand> _merges = [];
+        readonly List<Merge> _merges = [];
+
+        NpgsqlBatchCommand? _newMembers;
 
         long _tombstones;
 
@@ -83,8 +88,11 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
         public async Task SetAsideAsync(EventBatch batch, CancellationToken stop)
         {
             if (await tools.Tombstones.RefreshAsync(_connection, _tombstones, stop))
-                // Whom an erasure removed from the members is noted again when the user returns.
+            {
+                // Whom an erasure removed from the members is noted again when the user returns; rows of activity that it took are not added to.
                 tools.Members.Forget();
+                tools.Activity.Forget();
+            }
             foreach (var letter in batch.DeadLetters)
                 letter.IsErased = tools.Tombstones.Covers(letter);
             foreach (var row in batch.Events)
@@ -119,15 +127,17 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
             var buckets = new ActivityBuckets();
             foreach (var row in rows)
                 buckets.Add(row);
-            _merges.AddRange((await SubjectStatements.ApplyAsync(_connection, tools.Buffer, rows, buckets, stop)).Select(sql => new NpgsqlBatchCommand(sql)));
-            if (await ActivityStatement.CopyAsync(_connection, tools.Buffer, fence.LogId, buckets, stop))
-                _merges.Add(new NpgsqlBatchCommand(ActivityStatement.Upsert));
-            if (tools.Members.Insert(rows) is { } members)
-                _merges.Add(members);
+            if (await tools.Objects.ApplyAsync(transaction, tools.Buffer, rows, buckets, stop) is { } objects)
+                _merges.Add(objects);
+            if (await tools.Tasks.ApplyAsync(transaction, tools.Buffer, rows, buckets, stop) is { } tasks)
+                _merges.Add(tasks);
+            if (await ActivityStatement.WriteAsync(_connection, tools.Buffer, fence.LogId, fence.NextOffset, buckets, tools.Activity, stop) is { } activity)
+                _merges.Add(activity);
+            _newMembers = tools.Members.Insert(rows);
         }
 
         public Task AddOutcomesAsync(Fence fence, EventBatch batch, ResolvedEvents resolved, CancellationToken stop) =>
-            EventStatements.UpsertAsync(_connection, fence, batch, resolved, _merges, stop);
+            EventStatements.UpsertAsync(_connection, fence, batch, resolved, _merges, _newMembers, stop);
 
         public async Task CommitAsync(CancellationToken stop)
         {
@@ -141,6 +151,7 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
                 throw new FencedException("the connection was lost during COMMIT; whether it was committed is read from the offsets row", e);
             }
             tools.Members.Committed();
+            tools.Activity.Committed();
             armed?.Invoke(ArmedPoint.AfterCommit);
         }
 

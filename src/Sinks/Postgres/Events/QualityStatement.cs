@@ -29,8 +29,16 @@ static class QualityStatement
     public static NpgsqlBatchCommand? Upsert(Fence fence, ResolvedEvents resolved, List<DeadLetter> letters)
     {
         var counts = new Dictionary<Key, Counts>();
+        var (bucketUs, last, sums) = (long.MinValue, default(EventRow), default(Counts));
         foreach (var row in resolved.New)
-            AddStored(Of(counts, row.ReceivedAtUs, row.Tenant, row.ProjectId, Stored), row);
+        {
+            // Neighbours often are of one project and quarter of an hour; the texts of a batch are one string each.
+            var us = ActivityBuckets.FloorTo(row.ReceivedAtUs, ActivityBuckets.BucketUs);
+            if (us != bucketUs || !ReferenceEquals(row.ProjectId, last!.ProjectId) || !ReferenceEquals(row.Tenant, last.Tenant))
+                sums = Of(counts, row.ReceivedAtUs, row.Tenant, row.ProjectId, Stored);
+            (bucketUs, last) = (us, row);
+            AddStored(sums!, row);
+        }
         foreach (var row in resolved.Repeated)
             Of(counts, row.ReceivedAtUs, row.Tenant, row.ProjectId, Duplicate).Events++;
         foreach (var letter in letters)

@@ -91,13 +91,13 @@ public sealed class GoneRowsTests
         await EraseAsync(store, requests);
         Assert.Equal(others, await OthersAsync(store));
         Assert.Equal([(1L, 0L)], await store.Database.RowsAsync("SELECT sum(events)::bigint, sum(completed)::bigint FROM pipeline.activity WHERE user_id = 'u' GROUP BY bucket", r => (r.GetInt64(0), r.GetInt64(1))));
-        Assert.Equal(0, await store.CountAsync("pipeline.objects WHERE 'u' IN (created_by, completed_by, deleted_by)"));
-        Assert.Equal(["b", "d"], await store.Database.RowsAsync("SELECT object_id FROM pipeline.objects WHERE completed_by IS NOT NULL ORDER BY 1", r => r.GetString(0)));
+        Assert.Equal(0, await store.CountAsync("pipeline.objects WHERE 'u' IN ((created).user_id, (completed).user_id, (deleted).user_id)"));
+        Assert.Equal(["b", "d"], await store.Database.RowsAsync("SELECT object_id FROM pipeline.objects WHERE (completed).user_id IS NOT NULL ORDER BY 1", r => r.GetString(0)));
 
         await requests.CreateAsync("default", "u", null, null, Stop);
         await store.ExecuteAsync("UPDATE control.tombstones SET received_until = received_until + interval '1 hour'; UPDATE control.erasures SET requested_at = requested_at + interval '1 hour'");
         await EraseAsync(store, requests);
-        foreach (var trace in (string[])["events WHERE user_id = 'u'", "activity WHERE user_id = 'u'", "members WHERE user_id = 'u'", "objects WHERE 'u' IN (created_by, completed_by, deleted_by, saved_by)"])
+        foreach (var trace in (string[])["events WHERE user_id = 'u'", "activity WHERE user_id = 'u'", "members WHERE user_id = 'u'", "objects WHERE 'u' IN ((created).user_id, (completed).user_id, (deleted).user_id, (saved).user_id)"])
             Assert.Equal(0, await store.CountAsync($"pipeline.{trace}"));
         Assert.Equal(others, await OthersAsync(store));
         Assert.Equal(0, await store.CountAsync("pipeline.conservation WHERE difference <> 0"));
