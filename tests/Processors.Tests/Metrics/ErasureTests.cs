@@ -82,10 +82,10 @@ public sealed class ErasureTests
         }
     }
 
-    const string Counts = "sum(events), sum(succeeded), sum(durations), sum(duration_us), sum(saves), sum(undos), sum(timed_completions), bit_or(slots)";
+    const string Counts = "sum(events), sum(succeeded), sum(durations), sum(duration_us), coalesce(sum(saves), 0), coalesce(sum(undos), 0), coalesce(sum(timed_completions), 0), bit_or(slots)";
 
     /// <summary>Of objects and tasks: where rows of others are there, what they did next may count instead of what was erased.</summary>
-    const string Credits = "sum(completed), sum(net), sum(sourced), sum(from_model), sum(from_model_changed), sum(objects_saved), sum(objects_reworked), sum(tasks_submitted), sum(tasks_first_pass), sum(items)";
+    const string Credits = "coalesce(sum(completed), 0), coalesce(sum(net), 0), coalesce(sum(sourced), 0), coalesce(sum(from_model), 0), coalesce(sum(from_model_changed), 0), coalesce(sum(objects_saved), 0), coalesce(sum(objects_reworked), 0), coalesce(sum(tasks_submitted), 0), coalesce(sum(tasks_first_pass), 0), coalesce(sum(items), 0)";
 
     static bool Occurred(TraceEvent e, Window window) => MetricsOracle.Of([e], e.Tenant).Ask(new Question { Window = window }).Events == 1;
 
