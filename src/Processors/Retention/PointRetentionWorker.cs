@@ -9,8 +9,10 @@ sealed class PointRetentionWorker(InfluxRetention influx, RetentionOptions optio
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (options.Points is not { } duration)
+        if (options.Points is not { } points)
             return;
+        // InfluxDB counts in seconds.
+        var duration = TimeSpan.FromSeconds(Math.Ceiling(points.TotalSeconds));
         while (!stoppingToken.IsCancellationRequested)
         {
             var pause = options.Interval;

@@ -35,22 +35,23 @@ sealed class RetentionWorker(RetentionTools tools, RetentionWatch watch, TimePro
         var started = clock.GetTimestamp();
         for (var failures = 0; !stoppingToken.IsCancellationRequested;)
         {
-            // 1. Whether the ids are remembered for long enough. Nothing is trimmed before that is known.
-            var window = await WindowAsync(stoppingToken);
-            if (window?.Refusal is { } refusal && _atStart is null && clock.GetElapsedTime(started) < Starting)
-            {
-                log.RetentionRefused(refusal);
-                Environment.ExitCode = 1;
-                lifetime.StopApplication();
-                return;
-            }
-            _atStart ??= window;
-            // 2. What is old goes.
             var complete = false;
             try
             {
-                complete = await PassAsync(window, stoppingToken) && window is not null;
-                watch.Note(s => s with { LastPassAt = clock.GetUtcNow(), LastError = null });
+                // 1. Whether the ids are remembered for long enough. Nothing is trimmed before that is known.
+                var window = await WindowAsync(stoppingToken);
+                if (window?.Refusal is { } refusal && _atStart is null && clock.GetElapsedTime(started) < Starting)
+                {
+                    log.RetentionRefused(refusal);
+                    Environment.ExitCode = 1;
+                    lifetime.StopApplication();
+                    return;
+                }
+                _atStart ??= window;
+                // 2. What is old goes.
+                var passed = await PassAsync(window, stoppingToken);
+                complete = passed && window is not null;
+                watch.Note(s => s with { LastPassAt = passed ? clock.GetUtcNow() : s.LastPassAt, LastError = null });
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
@@ -73,7 +74,7 @@ sealed class RetentionWorker(RetentionTools tools, RetentionWatch watch, TimePro
     {
         try
         {
-            var window = LedgerWindow.Of(tools.Options.Ledger, await tools.Topics.ReadAsync(stop));
+            var window = LedgerWindow.Of(tools.Options.Ledger, await tools.Topics.ReadAsync(await StoredTopicsAsync(stop), stop));
             watch.Note(s => s with { LedgerS = window.Length?.TotalSeconds, LedgerHeldBy = window.Refusal });
             if (_atStart is null && window.Refusal is null)
                 log.LedgerWindow(window.Length is { } length ? $"{length.TotalDays:0.##} days" : "ever");
@@ -87,6 +88,17 @@ sealed class RetentionWorker(RetentionTools tools, RetentionWatch watch, TimePro
             watch.Note(s => s with { LedgerHeldBy = reason });
             return null;
         }
+    }
+
+    /// <summary>Whose logs are open in the store: also those that other processes consume.</summary>
+    async Task<IReadOnlyList<string>> StoredTopicsAsync(CancellationToken stop)
+    {
+        await using var session = await tools.Sessions.OpenConnectionAsync(stop);
+        var store = new RetentionStore(session);
+        var topics = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var revision in await store.RevisionsAsync(stop))
+            topics.UnionWith(await store.TopicsAsync(revision, stop));
+        return [.. topics];
     }
 
     /// <returns>False when something that is old is still there.</returns>
@@ -160,7 +172,7 @@ sealed class RetentionWorker(RetentionTools tools, RetentionWatch watch, TimePro
     {
         var logs = new List<LogState>();
         foreach (var position in await store.LogsAsync(revision, stop))
-            // A topic that nobody consumes any more is not asked about.
+            // A topic that is gone is not asked about.
             logs.Add(new LogState(position, window.Topics.Any(t => t.Topic == position.Topic) && await IsAtEndAsync(position)));
         var (at, slowest) = window.Slowest(now, logs);
         if (slowest is not null && at < now - ShownLag)

@@ -5,19 +5,25 @@ using Pipeline.Processors.Consuming;
 
 namespace Pipeline.Processors.Retention;
 
-/// <summary>Asks the events topics how long they keep records.</summary>
+/// <summary>Asks the events topics how long they keep records: those of this process's configuration, and others of which the store has open logs.</summary>
 sealed class TopicMemories(IAdminClient admin, KafkaOptions kafka)
 {
     static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
-    /// <exception cref="TopicUnavailableException">The cluster does not say: it is down, a topic is missing, the right is, or it is the embedded broker.</exception>
-    public async Task<IReadOnlyList<TopicMemory>> ReadAsync(CancellationToken stop)
+    /// <param name="stored">Topics of open logs. One that does not exist any more brings no copies, and is left out.</param>
+    /// <exception cref="TopicUnavailableException">The cluster does not say: it is down, a configured topic is missing, the right is, or it is the embedded broker.</exception>
+    public async Task<IReadOnlyList<TopicMemory>> ReadAsync(IEnumerable<string> stored, CancellationToken stop)
     {
+        var configured = kafka.Events.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         try
         {
-            var topics = await admin.DescribeConfigsAsync(kafka.Events.Select(t => new ConfigResource { Type = ResourceType.Topic, Name = t.Name }),
+            var topics = await admin.DescribeConfigsAsync(configured.Union(stored).Select(t => new ConfigResource { Type = ResourceType.Topic, Name = t }),
                 new DescribeConfigsOptions { RequestTimeout = Timeout }).WaitAsync(Timeout * 2, stop);
-            return [.. topics.Select(Of)];
+            return [.. topics.Select(t => Of(t.ConfigResource.Name, t.Entries))];
+        }
+        catch (DescribeConfigsException e) when (e.Results.TrueForAll(r => !r.Error.IsError || (r.Error.Code == ErrorCode.UnknownTopicOrPart && !configured.Contains(r.ConfigResource.Name))))
+        {
+            return [.. e.Results.Where(r => !r.Error.IsError).Select(t => Of(t.ConfigResource.Name, t.Entries))];
         }
         catch (DescribeConfigsException e)
         {
@@ -29,14 +35,13 @@ sealed class TopicMemories(IAdminClient admin, KafkaOptions kafka)
         }
     }
 
-    static TopicMemory Of(DescribeConfigsResult topic)
+    static TopicMemory Of(string topic, Dictionary<string, ConfigEntryResult> entries)
     {
-        var entries = topic.Entries;
         var keeps = Milliseconds(entries, "retention.ms");
         // A topic that is only compacted deletes nothing by age; a century is for ever.
         var isEndless = keeps < 0 || (entries.TryGetValue("cleanup.policy", out var policy) && !policy.Value.Contains("delete", StringComparison.Ordinal));
         var longest = (long)TimeSpan.FromDays(36_500).TotalMilliseconds;
-        return new TopicMemory(topic.ConfigResource.Name, isEndless || keeps > longest ? null : TimeSpan.FromMilliseconds(keeps),
+        return new TopicMemory(topic, isEndless || keeps > longest ? null : TimeSpan.FromMilliseconds(keeps),
             TimeSpan.FromMilliseconds(Math.Clamp(Milliseconds(entries, "segment.ms"), 0, longest)),
             entries.TryGetValue("message.timestamp.type", out var type) && type.Value == "LogAppendTime");
     }

@@ -37,6 +37,17 @@ public sealed class RetentionStore(NpgsqlConnection session)
         return revisions;
     }
 
+    /// <summary>The topics whose logs are still written to, in this revision.</summary>
+    public async Task<IReadOnlyList<string>> TopicsAsync(string revision, CancellationToken stop)
+    {
+        await using var command = new NpgsqlCommand($"SELECT DISTINCT topic FROM {revision}.offsets WHERE closed_at IS NULL", session);
+        await using var reader = await command.ExecuteReaderAsync(stop);
+        var topics = new List<string>();
+        while (await reader.ReadAsync(stop))
+            topics.Add(reader.GetString(0));
+        return topics;
+    }
+
     /// <summary>The logs that are still written to, in this revision.</summary>
     public async Task<IReadOnlyList<LogPosition>> LogsAsync(string revision, CancellationToken stop)
     {
