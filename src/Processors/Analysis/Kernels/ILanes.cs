@@ -1,0 +1,77 @@
+namespace Pipeline.Processors.Analysis.Kernels;
+
+/// <summary>
+/// Eight doubles side by side, however wide the processor computes. A kernel is written once against this, and the compiler makes one version of it for
+/// each implementation. Products that are added are always fused, so that every implementation rounds at the same places.
+/// </summary>
+unsafe interface ILanes<T>
+    where T : struct, ILanes<T>
+{
+    static abstract T All(double value);
+
+    static abstract T Load(double* from);
+
+    void Store(double* to);
+
+    static abstract T operator +(T a, T b);
+
+    static abstract T operator -(T a, T b);
+
+    static abstract T operator *(T a, T b);
+
+    /// <summary>a · b + c, rounded once.</summary>
+    static abstract T Fma(T a, T b, T c);
+
+    /// <summary>The lesser of each pair, and <paramref name="b"/> where they are equal or one is NaN.</summary>
+    static abstract T Min(T a, T b);
+
+    /// <summary>The greater of each pair, and <paramref name="b"/> where they are equal or one is NaN.</summary>
+    static abstract T Max(T a, T b);
+
+    static abstract T Abs(T a);
+
+    /// <summary>Bit i says whether lane i is below <paramref name="b"/>'s.</summary>
+    static abstract uint Less(T a, T b);
+
+    /// <summary>Bit i says whether lane i is NaN.</summary>
+    static abstract uint Nan(T a);
+
+    /// <summary>
+    /// Writes the lanes strictly between the bounds to <paramref name="to"/>, in order, and garbage behind them up to eight in all; adds how many are
+    /// above <paramref name="low"/> and how many below <paramref name="high"/>; returns how many it kept.
+    /// </summary>
+    static abstract int Keep(T value, T low, T high, double* to, ref long aboveLow, ref long belowHigh);
+}
+
+static unsafe class Lanes
+{
+    public const int Count = 8;
+
+    /// <summary>The first <paramref name="count"/> (below eight) values, and <paramref name="fill"/> in the other lanes.</summary>
+    public static T Partial<T>(double* from, int count, double fill)
+        where T : struct, ILanes<T>
+    {
+        var padded = stackalloc double[Count];
+        for (var i = 0; i < Count; i++)
+            padded[i] = i < count ? from[i] : fill;
+        return T.Load(padded);
+    }
+
+    /// <summary>The first <paramref name="count"/> lanes, and zeros in the others.</summary>
+    public static T Kept<T>(T lanes, int count)
+        where T : struct, ILanes<T>
+    {
+        var v = stackalloc double[Count];
+        lanes.Store(v);
+        return Partial<T>(v, count, 0);
+    }
+
+    /// <summary>The lanes added up as a tree, the same at every width.</summary>
+    public static double Total<T>(T lanes)
+        where T : struct, ILanes<T>
+    {
+        var v = stackalloc double[Count];
+        lanes.Store(v);
+        return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+    }
+}
