@@ -4,6 +4,9 @@ using Pipeline.Processors;
 using Pipeline.Processors.Health;
 using Pipeline.Sinks.Hosting;
 
+if (args is ["--python", var folder, var algorithms])
+    return await PythonHost.RunAsync(folder, algorithms);
+
 // A processors' host with one road more, whose records say how they fail.
 return await new HostProgram("failing-processor", ProcessorsHost.Version, ProcessorsHost.Sections)
 {

@@ -23,6 +23,7 @@ doctor_command() {
   doctor_tool npm npm optional "builds librdkafka where NuGet lacks it"
   doctor_tool gcc gcc optional "builds librdkafka where NuGet lacks it"
   doctor_tool make make optional "builds librdkafka where NuGet lacks it"
+  doctor_python
   doctor_header openssl/ssl.h libssl-dev "builds librdkafka where NuGet lacks it"
   doctor_header zstd.h libzstd-dev "zstd in a librdkafka built here"
   if compose_works; then :; else absent "Docker engine" "none answers; local processes instead"; fi
@@ -69,6 +70,18 @@ doctor_dotnet() {
     found ".NET SDK" "$version, $(command -v dotnet)"
   else
     missing ".NET SDK" "10.0 (global.json): https://dotnet.microsoft.com/download/dotnet/10.0"
+  fi
+}
+
+# A virtual environment made from python/pyproject.toml is not supported yet: Debian's packages are.
+doctor_python() {
+  local missing
+  missing=$(python_missing)
+  if [ -z "$missing" ]; then
+    found "Python packages" "/usr/bin/python3 has ${!PYTHON_MODULES[*]}"
+  else
+    # shellcheck disable=SC2086 # a list of packages
+    absent "Python packages" "$(install_with $missing) (the Python algorithms and their tests)"
   fi
 }
 

@@ -28,6 +28,7 @@ test_environment() {
   use_state "$REPO/.dev/$1"
   temporary_state
   packages_ensure
+  python_ensure
   servers_find "${TEST_SERVERS[@]}"
   [ "$1" != test ] || faults_find
   build_solution
