@@ -106,6 +106,8 @@ class Server:
             array = np.frombuffer(place.toreadonly(), dtype="<f8", count=length, offset=at) if length else np.empty(0)
             if one["name"] is None:
                 values = array
+            elif one["name"] in columns:
+                raise InvalidInput(f"there are two columns {one['name']}")
             else:
                 columns[one["name"]] = array
         return Input(values, columns, header.get("texts", []))

@@ -18,6 +18,9 @@ sealed record PythonState(PythonStatus Status, string Reason)
 {
     public string? Interpreter { get; init; }
 
+    /// <summary>The zygote's process.</summary>
+    public int? Process { get; init; }
+
     public string? Version { get; init; }
 
     public IReadOnlyDictionary<string, string>? Libraries { get; init; }
@@ -161,7 +164,7 @@ sealed class PythonEngine(PythonOptions options, TimeProvider clock, ILogger<Pyt
     {
         var hello = zygote.Hello;
         _pool.Begin(zygote);
-        _state = new(PythonStatus.Ready, "") { Interpreter = interpreter, Version = hello.Python, Libraries = hello.Libraries, Isolation = hello.Isolation, Restarts = _restarts };
+        _state = new(PythonStatus.Ready, "") { Interpreter = interpreter, Process = zygote.ProcessId, Version = hello.Python, Libraries = hello.Libraries, Isolation = hello.Isolation, Restarts = _restarts };
         log.PythonReady(hello.Python, interpreter, Words(hello.Libraries), Words(hello.Isolation));
         using var either = CancellationTokenSource.CreateLinkedTokenSource(zygote.Gone, stop);
         try
@@ -186,7 +189,17 @@ sealed class PythonEngine(PythonOptions options, TimeProvider clock, ILogger<Pyt
 
     async Task LookAsync(CancellationToken stop)
     {
-        var (files, others) = _catalogue.Changes();
+        IReadOnlyList<string> files;
+        bool others;
+        try
+        {
+            (files, others) = _catalogue.Changes();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It changes while we look, or cannot be read: at the next look.
+            return;
+        }
         if (others)
             _pool.Renew();
         foreach (var file in files)
@@ -235,7 +248,7 @@ sealed class PythonEngine(PythonOptions options, TimeProvider clock, ILogger<Pyt
     {
         _restarts++;
         log.ZygoteEnded(pause.TotalSeconds, reason);
-        _state = _state with { Status = PythonStatus.Restarting, Reason = reason, Restarts = _restarts };
+        _state = _state with { Status = PythonStatus.Restarting, Reason = reason, Process = null, Restarts = _restarts };
         _ready.TrySetResult();
     }
 

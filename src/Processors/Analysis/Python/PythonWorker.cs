@@ -108,14 +108,23 @@ sealed class PythonWorker(int id, Socket socket, SharedMemory memory, SafeFileHa
         Retire = "call";
         using var deadline = new CancellationTokenSource(left, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stop);
+        int requestBytes;
+        ReadOnlyMemory<byte> frame;
         try
         {
-            var shared = write(id);
-            for (var frame = _writer.End(); frame.Length > 0;)
+            (requestBytes, frame) = (write(id), _writer.End());
+        }
+        catch (FrameException e)
+        {
+            // Nothing was sent.
+            Retire = null;
+            return Failed(PythonErrorCode.InputTooLarge, e.Message);
+        }
+        try
+        {
+            while (frame.Length > 0)
                 frame = frame[await socket.SendAsync(frame, either.Token)..];
-            var head = await ReceiveAsync(either.Token);
-            var outcome = Read(head, id, shared, found);
-            return outcome with { Worker = Process };
+            return Read(await ReceiveAsync(either.Token), id, requestBytes, found) with { Worker = Process };
         }
         catch (OperationCanceledException)
         {
@@ -179,7 +188,7 @@ sealed class PythonWorker(int id, Socket socket, SharedMemory memory, SafeFileHa
                 throw new FrameException($"an array of {count} numbers");
             if (reply.Shared)
                 arrays.Add(new PythonArray(shape, memory.Read(at, (int)count)));
-            else if (at >= 0 && at + (8 * count) <= head.PayloadBytes)
+            else if (at >= 0 && at <= head.PayloadBytes - (8 * count))
                 arrays.Add(new PythonArray(shape, MemoryMarshal.Cast<byte, double>(_buffer.AsSpan(FrameHead.Bytes + head.HeaderBytes + (int)at, (int)count * 8)).ToArray()));
             else
                 throw new FrameException($"an array at {at} of {count} numbers lies outside the frame");

@@ -22,7 +22,7 @@ sealed unsafe class SharedMemory(SafeFileHandle memory, int arrayBytes) : IDispo
     /// <summary>A copy of a part of the result's side. What a worker says of it is not believed.</summary>
     public double[] Read(long at, int count)
     {
-        if (at < 0 || at % 8 != 0 || at + (8L * count) > arrayBytes)
+        if (at < 0 || at % 8 != 0 || at > arrayBytes - (8L * count))
             throw new FrameException($"an array at {at} of {count} numbers lies outside the shared memory");
         return new ReadOnlySpan<double>((byte*)_start + _page + arrayBytes + at, count).ToArray();
     }

@@ -187,8 +187,9 @@ sealed class Zygote : IAsyncDisposable
                     throw new FrameException("a frame of the zygote is too large");
             }
         }
-        catch (Exception e) when (e is FrameException or JsonException or SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e)
         {
+            // Whatever it was, this zygote is of no use any more, and those who wait must learn of it.
             why = e is OperationCanceledException or ObjectDisposedException ? "" : e.Message;
         }
         await EndAsync(hello, why, words);

@@ -3,6 +3,7 @@ using Pipeline.Processors.Analysis.Python;
 
 namespace Pipeline.Processors.Tests.Analysis.Python;
 
+[Collection(PythonFolder.Collection)]
 public sealed class DiscoveryTests
 {
     static readonly TimeSpan Plenty = TimeSpan.FromSeconds(60);
@@ -17,12 +18,11 @@ public sealed class DiscoveryTests
     {
         await using var folder = new PythonFolder(misbehaving: false);
         folder.Write("versioned.py", Version(1, "time.sleep(2)"));
-        var engine = await folder.StartAsync(o => o.PythonWorkersMax = 2);
+        var engine = await folder.NeededAsync(o => o.PythonWorkersMax = 2);
         var running = CallAsync(engine);
         await Until.TrueAsync("it runs", Plenty, () => engine.Pool.Idle == 1);
         folder.Write("versioned.py", Version(2));
-        // The very next call already: whichever comes first, the look at the folder or the call that finds the file changed.
-        Assert.Equal(2, await CallAsync(engine));
+        await Until.TrueAsync("the new version answers", Plenty, async () => await CallAsync(engine) == 2);
         Assert.Equal(1, await running);
         folder.Write("another.py", "def another(data: list[float], params: dict) -> dict:\n    return {}\n");
         await Until.TrueAsync("another is found", Plenty, () => engine.Catalogue.Entries.ContainsKey("another"));
@@ -42,7 +42,7 @@ public sealed class DiscoveryTests
         folder.Write("wrong.py", "from pipeline_algorithms import algorithm\n\n@algorithm(version='1', name='Not A Name')\ndef f(given, params):\n    return {}\n");
         folder.Write("zzz.py", Version(9));
         folder.Write("_shared.py", "this is no Python, and nobody imports it");
-        var engine = await folder.StartAsync(o => o.PythonWorkersMax = 1);
+        var engine = await folder.NeededAsync(o => o.PythonWorkersMax = 1);
         Assert.Equal(1, await CallAsync(engine));
         var faults = engine.Catalogue.Faults.ToDictionary(f => f.File, f => f.Reason);
         Assert.Equal(["broken.py", "crashing.py", "missing.py", "nothing.py", "wrong.py", "zzz.py"], faults.Keys.Order(StringComparer.Ordinal));
@@ -61,7 +61,7 @@ public sealed class DiscoveryTests
         await using var folder = new PythonFolder(misbehaving: false);
         folder.Write("_shared.py", "VERSION = 1\n");
         folder.Write("versioned.py", "from _shared import VERSION\n\ndef versioned(data, params): return {'version': VERSION}\n");
-        var engine = await folder.StartAsync(o => o.PythonWorkersMax = 2);
+        var engine = await folder.NeededAsync(o => o.PythonWorkersMax = 2);
         Assert.Equal(1, await CallAsync(engine));
         folder.Write("_shared.py", "VERSION = 22\n");
         await Until.TrueAsync("the shared file's change is seen", Plenty, async () => await CallAsync(engine) == 22);

@@ -5,11 +5,19 @@ using Pipeline.Processors.Analysis.Python;
 namespace Pipeline.Processors.Tests.Analysis.Python;
 
 /// <summary>Real workers that do what they ought not to: each is a typed error within its deadline, its worker is replaced, and no other call notices.</summary>
-public sealed class MisbehaviourTests(MisbehaviourTests.Running running) : IClassFixture<MisbehaviourTests.Running>
+[Collection(PythonFolder.Collection)]
+public sealed class MisbehaviourTests : IClassFixture<MisbehaviourTests.Running>
 {
     static readonly TimeSpan Plenty = TimeSpan.FromSeconds(60), Late = TimeSpan.FromSeconds(5);
 
-    readonly PythonEngine _engine = running.Engine;
+    readonly Running _running;
+    readonly PythonEngine _engine;
+
+    public MisbehaviourTests(Running running)
+    {
+        (_running, _engine) = (running, running.Engine);
+        PythonFolder.Needs(_engine);
+    }
 
     public sealed class Running : IAsyncLifetime
     {
@@ -95,7 +103,7 @@ public sealed class MisbehaviourTests(MisbehaviourTests.Running running) : IClas
         var error = (await CallAsync("opens_a_socket", Plenty)).Error!;
         Assert.Equal(PythonErrorCode.AlgorithmFailed, error.Code);
         Assert.Contains("PermissionError", error.Message, StringComparison.Ordinal);
-        var here = Path.Combine(running.Folder.Folder, "kept.txt");
+        var here = Path.Combine(_running.Folder.Folder, "kept.txt");
         File.WriteAllText(here, "kept");
         foreach (var (algorithm, path) in new (string, string)[] { ("writes_a_file", "/tmp/pipeline-test-left"), ("writes_a_file", "/dev/shm/pipeline-test-left"), ("writes_a_file", here), ("removes_a_file", here) })
         {
@@ -106,7 +114,7 @@ public sealed class MisbehaviourTests(MisbehaviourTests.Running running) : IClas
         Assert.Equal("kept", File.ReadAllText(here));
         Assert.False(File.Exists("/tmp/pipeline-test-left") || File.Exists("/dev/shm/pipeline-test-left"));
         // Whatever this run may have left would be there now.
-        Assert.DoesNotContain(Directory.GetFileSystemEntries("/dev/shm").Except(running.SharedBefore), f => f.Contains("pipeline", StringComparison.Ordinal) || Path.GetFileName(f).StartsWith("psm_", StringComparison.Ordinal));
+        Assert.DoesNotContain(Directory.GetFileSystemEntries("/dev/shm").Except(_running.SharedBefore), f => f.Contains("pipeline", StringComparison.Ordinal) || Path.GetFileName(f).StartsWith("psm_", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -157,7 +165,7 @@ public sealed class MisbehaviourTests(MisbehaviourTests.Running running) : IClas
         Assert.NotNull(worker);
         await Until.TrueAsync("no process is left over", TimeSpan.FromSeconds(30), () =>
         {
-            var there = running.Folder.Processes();
+            var there = _running.Folder.Processes();
             // The zygote, the process outside its namespace, two workers.
             return there.Count <= 4 && (unless || !there.Contains(worker.Value)) && _engine.Pool.Living == 2;
         });

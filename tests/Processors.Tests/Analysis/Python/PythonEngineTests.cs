@@ -5,6 +5,7 @@ using Pipeline.Processors.Analysis.Python;
 
 namespace Pipeline.Processors.Tests.Analysis.Python;
 
+[Collection(PythonFolder.Collection)]
 public sealed class PythonEngineTests
 {
     static readonly TimeSpan Plenty = TimeSpan.FromSeconds(60);
@@ -16,8 +17,7 @@ public sealed class PythonEngineTests
     public async Task The_algorithms_of_this_repository_are_found_and_run()
     {
         await using var folder = new PythonFolder(misbehaving: false);
-        var engine = await folder.StartAsync(o => o.PythonAlgorithms = "");
-        Assert.SkipWhen(engine.State.Status == PythonStatus.Unavailable, engine.State.Reason);
+        var engine = await folder.NeededAsync(o => o.PythonAlgorithms = "");
         Assert.Equal(["anomaly_detection", "arima", "dbscan", "kmeans", "linear_regression", "pca", "random_forest", "sentiment_analysis"], engine.Catalogue.Entries.Keys.Order(StringComparer.Ordinal));
         Assert.Empty(engine.Catalogue.Faults);
         Assert.All(engine.Catalogue.Entries.Values, e => Assert.Equal("object", e.Algorithm.Parameters.GetProperty("type").GetString()));
@@ -42,7 +42,7 @@ public sealed class PythonEngineTests
     public async Task Numbers_of_any_amount_come_through_as_they_are()
     {
         await using var folder = new PythonFolder();
-        var engine = await folder.StartAsync(o => o.PythonArrayBytesMax = 16 * 1024 * 1024);
+        var engine = await folder.NeededAsync(o => o.PythonArrayBytesMax = 16 * 1024 * 1024);
         // Below and above what goes through shared memory, and up to the limit.
         foreach (var n in (int[])[0, 1, 8191, 8192, 100_000, 2 * 1024 * 1024])
         {
@@ -64,10 +64,10 @@ public sealed class PythonEngineTests
     public async Task Waiting_is_bounded_and_ends_at_the_deadline()
     {
         await using var folder = new PythonFolder();
-        var engine = await folder.StartAsync(o => (o.PythonWorkersMax, o.PythonWaitersMax) = (1, 1));
+        var engine = await folder.NeededAsync(o => (o.PythonWorkersMax, o.PythonWaitersMax) = (1, 1));
         var running = CallAsync(engine, "sleeps", [1], """{"s": 3}""");
         await Until.TrueAsync("it runs", Plenty, () => engine.Pool.Idle == 0);
-        var waiting = CallAsync(engine, "echo", [1], deadline: TimeSpan.FromMilliseconds(300));
+        var waiting = CallAsync(engine, "echo", [1], deadline: TimeSpan.FromSeconds(1));
         await Until.TrueAsync("one waits", Plenty, () => engine.Pool.Waiting == 1 || waiting.IsCompleted);
         if (!waiting.IsCompleted)
             Assert.Equal(PythonErrorCode.Busy, (await CallAsync(engine, "echo", [1])).Error?.Code);
@@ -81,7 +81,7 @@ public sealed class PythonEngineTests
     public async Task Workers_are_replaced_after_so_many_calls()
     {
         await using var folder = new PythonFolder();
-        var engine = await folder.StartAsync(o => (o.PythonWorkersMax, o.PythonWorkerCallsMax) = (1, 5));
+        var engine = await folder.NeededAsync(o => (o.PythonWorkersMax, o.PythonWorkerCallsMax) = (1, 5));
         var workers = new List<int?>();
         for (var i = 0; i < 12; i++)
             workers.Add((await CallAsync(engine, "ticks", [1])).Worker);

@@ -7,6 +7,9 @@ namespace Pipeline.Processors.Tests.Analysis.Python;
 /// <summary>A folder of algorithms that a test may change, and engines that run them in real processes.</summary>
 sealed class PythonFolder : IAsyncDisposable
 {
+    /// <summary>Those who start Python do so one after the other: each takes a core or two.</summary>
+    public const string Collection = "Python";
+
     static readonly TimeSpan ReadyWithin = TimeSpan.FromMinutes(2);
 
     readonly List<PythonEngine> _engines = [];
@@ -43,7 +46,17 @@ sealed class PythonFolder : IAsyncDisposable
         _engines.Add(engine);
         await engine.StartAsync(CancellationToken.None);
         await engine.Ready.WaitAsync(ReadyWithin);
-        Assert.SkipWhen(engine.State.Status == PythonStatus.Unavailable && set is null, engine.State.Reason);
+        return engine;
+    }
+
+    /// <summary>Where the packages are missing there is nothing to test.</summary>
+    public static void Needs(PythonEngine engine) => Assert.SkipWhen(engine.State.Status == PythonStatus.Unavailable, engine.State.Reason);
+
+    /// <summary>An engine, or a skipped test.</summary>
+    public async Task<PythonEngine> NeededAsync(Action<PythonOptions>? set = null)
+    {
+        var engine = await StartAsync(set);
+        Needs(engine);
         return engine;
     }
 

@@ -4,6 +4,7 @@ using Pipeline.Pipeline.Tests.Harness;
 namespace Pipeline.Processors.Tests.Analysis.Python;
 
 /// <summary>The Python side's own tests and types, by Debian's pytest and mypy.</summary>
+[Collection(PythonFolder.Collection)]
 public sealed class PythonSuiteTests
 {
     const string Interpreter = "/usr/bin/python3";
