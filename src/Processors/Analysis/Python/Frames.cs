@@ -139,11 +139,6 @@ sealed record ZygoteNews(int Worker, int? Code, int? Signal, string? Output);
 /// <summary>The zygote's first words.</summary>
 sealed record ZygoteHello(string Python, IReadOnlyDictionary<string, string> Libraries, IReadOnlyDictionary<string, string> Isolation);
 
-/// <summary>An algorithm as its file describes it. Cost: fixed_ms + per_value_us × n / 1000 milliseconds.</summary>
-sealed record AlgorithmDescription(string Name, string Version, JsonElement Parameters, AlgorithmCost Cost, string[] Reads, string Summary);
-
-sealed record AlgorithmCost(double FixedMs, double PerValueUs);
-
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(Reply))]
 [JsonSerializable(typeof(ZygoteNews))]

@@ -1,0 +1,28 @@
+using Pipeline.Contracts.Analysis;
+
+namespace Pipeline.Processors.Analysis;
+
+/// <summary>How a result was made.</summary>
+/// <param name="Engine"><c>native</c> or <c>python</c>.</param>
+/// <param name="N">Values that were analysed.</param>
+/// <param name="Worker">The Python worker's process.</param>
+/// <param name="IsCached">It was computed for an earlier request.</param>
+sealed record AnalysisMetadata(string Engine, string AlgorithmVersion, TimeSpan Duration, long N, int? Worker = null, bool IsCached = false);
+
+/// <summary>What came of a request: a result or a fault.</summary>
+/// <param name="Result">A JSON object in UTF-8; empty with a fault. NaN and infinities are null in it.</param>
+/// <param name="Metadata">Null where the request came to no algorithm.</param>
+sealed record AnalysisOutcome(ReadOnlyMemory<byte> Result, AnalysisFault? Fault, AnalysisMetadata? Metadata)
+{
+    public static AnalysisOutcome Failed(AnalysisFaultCode code, string message, string path = "") => new(default, new AnalysisFault(code, message, path), null);
+}
+
+/// <summary>Whoever executes analyses: the engine of this process.</summary>
+interface IAnalysisEngine
+{
+    /// <summary>Names and schemas of all that can be asked for, by name.</summary>
+    IReadOnlyList<AlgorithmDescription> Algorithms { get; }
+
+    /// <summary>Executes one request within its timeout. Never throws for what a request, an algorithm or a worker does.</summary>
+    Task<AnalysisOutcome> ExecuteAsync(AnalysisRequest request, CancellationToken stop);
+}
