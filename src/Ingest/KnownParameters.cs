@@ -1,5 +1,6 @@
 using System.Reflection;
 using Microsoft.AspNetCore.Mvc;
+using Pipeline.Contracts;
 
 namespace Pipeline.Ingest;
 

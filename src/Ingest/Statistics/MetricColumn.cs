@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Pipeline.Contracts;
 using Pipeline.Sinks.Metrics;
 
 namespace Pipeline.Ingest.Statistics;

@@ -70,23 +70,4 @@ sealed class AlgorithmCatalogue(string folder)
         }
         (_entries, _faults) = (entries.ToImmutable(), faults.ToImmutable());
     }
-
-    /// <summary>Names that the given one may have meant.</summary>
-    public IEnumerable<string> Near(string name) => _entries.Keys.Select(known => (known, far: Distance(name, known)))
-        .Where(n => n.far <= Math.Max(2, name.Length / 3)).OrderBy(n => n.far).ThenBy(n => n.known, StringComparer.Ordinal).Select(n => n.known).Take(3);
-
-    /// <summary>Levenshtein's.</summary>
-    static int Distance(string a, string b)
-    {
-        if (Math.Abs(a.Length - b.Length) > 20)
-            return int.MaxValue;
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var (diagonal, _) = (row[0], row[0] = i);
-            for (var j = 1; j <= b.Length; j++)
-                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)));
-        }
-        return row[b.Length];
-    }
 }

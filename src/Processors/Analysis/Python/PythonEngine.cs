@@ -1,3 +1,5 @@
+using Pipeline.Contracts;
+
 namespace Pipeline.Processors.Analysis.Python;
 
 enum PythonStatus
@@ -101,7 +103,7 @@ sealed class PythonEngine(PythonOptions options, TimeProvider clock, ILogger<Pyt
 
     PythonOutcome Unknown(string name)
     {
-        var near = string.Join(", ", _catalogue.Near(name));
+        var near = string.Join(", ", NearNames.Like(name, _catalogue.Entries.Keys));
         return PythonOutcome.Failed(PythonErrorCode.UnknownAlgorithm, $"there is no Python algorithm {(name.Length <= 64 ? name : name[..64] + "…")}{(near.Length > 0 ? $"; near: {near}" : "")}");
     }
 

@@ -67,16 +67,4 @@ public sealed class DiscoveryTests
         await Until.TrueAsync("the shared file's change is seen", Plenty, async () => await CallAsync(engine) == 22);
         Assert.Equal(22, await CallAsync(engine));
     }
-
-    [Fact]
-    public void Near_names_are_offered()
-    {
-        var catalogue = new AlgorithmCatalogue("/nowhere");
-        var any = System.Text.Json.JsonDocument.Parse("{}").RootElement;
-        catalogue.Found("a.py", "digest", [.. new[] { "kmeans", "dbscan", "linear_regression" }.Select(n => new AlgorithmDescription(n, "1", any, new(1, 1), ["values"], ""))]);
-        Assert.Equal(["kmeans"], catalogue.Near("k_means"));
-        Assert.Equal(["linear_regression"], catalogue.Near("linearregresion"));
-        Assert.Empty(catalogue.Near("histogram"));
-        Assert.Empty(catalogue.Near(new string('x', 100_000)));
-    }
 }

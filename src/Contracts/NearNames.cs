@@ -1,12 +1,16 @@
-namespace Pipeline.Ingest;
+namespace Pipeline.Contracts;
 
 /// <summary>What somebody may have meant who wrote a name that there is not.</summary>
-static class NearNames
+public static class NearNames
 {
-    const int NamesMax = 3;
+    const int NamesMax = 3, LongestDifference = 20;
 
-    /// <returns>The nearest first (Levenshtein 1966).</returns>
+    /// <returns>The nearest first (Levenshtein 1966), however far.</returns>
     public static IEnumerable<string> Of(string name, IEnumerable<string> names) => names.OrderBy(n => Distance(n, name)).Take(NamesMax);
+
+    /// <returns>Those that differ by no more than a third of the name's letters, or two.</returns>
+    public static List<string> Like(string name, IEnumerable<string> names) => [.. names.Where(n => Math.Abs(n.Length - name.Length) <= LongestDifference)
+        .Select(n => (Name: n, Far: Distance(n, name))).Where(n => n.Far <= Math.Max(2, name.Length / 3)).OrderBy(n => n.Far).ThenBy(n => n.Name, StringComparer.Ordinal).Select(n => n.Name).Take(NamesMax)];
 
     static int Distance(string a, string b)
     {

@@ -1,0 +1,169 @@
+using System.Buffers;
+using System.Text.Json;
+using Pipeline.Contracts.Analysis;
+using Pipeline.Processors.Analysis.Native;
+using Pipeline.Processors.Analysis.Python;
+
+namespace Pipeline.Processors.Analysis;
+
+/// <summary>
+/// Executes analyses, whoever asks: the topic, gRPC, HTTP. A request goes through one method from top to bottom: which algorithm, is there room, is the result known, run, remember.
+/// </summary>
+sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, ResultCache cache, TimeProvider clock, ILogger<AnalysisEngine> log) : IAnalysisEngine
+{
+    readonly AlgorithmRegistry _registry = new(python);
+    int _running;
+
+    public IReadOnlyList<AlgorithmDescription> Algorithms => _registry.All;
+
+    /// <summary>Requests that are being executed, those included whose caller has already been answered with a timeout.</summary>
+    public int Running => _running;
+
+    public async Task<AnalysisOutcome> ExecuteAsync(AnalysisRequest request, CancellationToken stop)
+    {
+        var began = clock.GetTimestamp();
+        try
+        {
+            // 1. Who does it. What cannot be asked for is told before anything is reserved.
+            var chosen = _registry.Choose(request);
+            CheckInput(chosen.Description, request);
+            var n = Count(request.Input);
+            var metadata = new AnalysisMetadata(chosen.Engine, chosen.Description.Version, TimeSpan.Zero, n);
+            // 2. Whether it was done before.
+            var key = cache.Concerns(chosen.Description, n) ? CacheKey.Of(chosen.Engine, chosen.Description, request.Parameters, request.Input) : (CacheKey?)null;
+            if (key is { } known && cache.Find(known) is { } remembered)
+                return new AnalysisOutcome(remembered, null, metadata with { Duration = clock.GetElapsedTime(began), IsCached = true });
+            // 3. Whether there is room.
+            if (Interlocked.Increment(ref _running) > settings.MaxConcurrent)
+            {
+                Interlocked.Decrement(ref _running);
+                return AnalysisOutcome.Failed(AnalysisFaultCode.Overloaded, $"{settings.MaxConcurrent} analyses run already.") with { Metadata = metadata };
+            }
+            // 4. The work, within the request's timeout.
+            var left = TimeSpan.FromMilliseconds(request.Options.TimeoutMs) - clock.GetElapsedTime(began);
+            var outcome = chosen.Native is { } native ? await RunAsync(native, request, metadata, left, stop) : await RunAsync(request, metadata, left, stop);
+            // 5. A result is what would come out again; a fault may not be.
+            if (key is { } made && outcome.Fault is null)
+                cache.Add(made, outcome.Result);
+            return outcome with { Metadata = outcome.Metadata! with { Duration = clock.GetElapsedTime(began) } };
+        }
+        catch (AnalysisException e)
+        {
+            return new AnalysisOutcome(default, e.Fault, null);
+        }
+    }
+
+    static long Count(AnalysisInput? input) => input switch
+    {
+        ValuesInput one => one.Values.Length,
+        ColumnsInput many => many.Columns.Sum(c => (long)c.Length),
+        TextsInput texts => texts.Texts.Count,
+        _ => 0,
+    };
+
+    static void CheckInput(AlgorithmDescription algorithm, AnalysisRequest request)
+    {
+        var kind = request.Input switch { ValuesInput => "values", ColumnsInput => "columns", TextsInput => "texts", EventsInput => "events", _ => null };
+        if (kind == "events")
+            throw new AnalysisException(new AnalysisFault(AnalysisFaultCode.NotAllowed, "Stored events cannot be analysed here yet: send values or columns.", "/input/events"));
+        if (kind is null && algorithm.Reads.Length > 0)
+            throw new AnalysisException(new AnalysisFault(AnalysisFaultCode.InvalidInput, $"{algorithm.Name} needs an input: {string.Join(", ", algorithm.Reads)}.", "/input"));
+        if (kind is not null && !algorithm.Reads.Contains(kind))
+            throw new AnalysisException(new AnalysisFault(AnalysisFaultCode.InvalidInput,
+                algorithm.Reads.Length == 0 ? $"{algorithm.Name} takes everything from its parameters." : $"{algorithm.Name} reads {string.Join(", ", algorithm.Reads)}, not {kind}.", $"/input/{kind}"));
+    }
+
+    /// <summary>On a thread of the pool, so that the caller is answered in time whatever the kernel does; kernels that take long look at the token between their pieces.</summary>
+    async Task<AnalysisOutcome> RunAsync(NativeAlgorithm algorithm, AnalysisRequest request, AnalysisMetadata metadata, TimeSpan left, CancellationToken stop)
+    {
+        var deadline = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock);
+        var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stop);
+        var work = Task.Run(() =>
+        {
+            try
+            {
+                return Compute(algorithm, request, both.Token);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _running);
+            }
+        }, CancellationToken.None);
+        try
+        {
+            return new AnalysisOutcome(await work.WaitAsync(both.Token), null, metadata);
+        }
+        catch (OperationCanceledException)
+        {
+            return Late(request, stop) with { Metadata = metadata };
+        }
+        catch (AnalysisException e)
+        {
+            return new AnalysisOutcome(default, e.Fault, metadata);
+        }
+        catch (Exception e)
+        {
+            // A kernel never throws for what is in the values: this is our bug, and the request's own loss alone.
+            log.KernelFailed(algorithm.Name, e);
+            return AnalysisOutcome.Failed(AnalysisFaultCode.AlgorithmFailed, $"{algorithm.Name} failed: {e.GetType().Name}.") with { Metadata = metadata };
+        }
+        finally
+        {
+            // The kernel may still look at the token.
+            _ = work.ContinueWith(_ =>
+            {
+                both.Dispose();
+                deadline.Dispose();
+            }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
+
+    static AnalysisOutcome Late(AnalysisRequest request, CancellationToken stop) => stop.IsCancellationRequested
+        ? AnalysisOutcome.Failed(AnalysisFaultCode.Cancelled, "The request was cancelled.")
+        : AnalysisOutcome.Failed(AnalysisFaultCode.Timeout, $"There was no result within {request.Options.TimeoutMs} ms.");
+
+    static ReadOnlyMemory<byte> Compute(NativeAlgorithm algorithm, AnalysisRequest request, CancellationToken cancel)
+    {
+        var arguments = algorithm.Parameters.Read(request.Parameters);
+        cancel.ThrowIfCancellationRequested();
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using var json = new Utf8JsonWriter(buffer);
+        json.WriteStartObject();
+        algorithm.Run(new NativeCall(arguments, request.Input, json, cancel));
+        json.WriteEndObject();
+        json.Flush();
+        return buffer.WrittenMemory;
+    }
+
+    async Task<AnalysisOutcome> RunAsync(AnalysisRequest request, AnalysisMetadata metadata, TimeSpan left, CancellationToken stop)
+    {
+        try
+        {
+            var outcome = await python.CallAsync(new PythonCall
+            {
+                Algorithm = request.Algorithm,
+                Parameters = request.Parameters ?? default,
+                Columns = request.Input switch
+                {
+                    ValuesInput one => [new PythonColumn(null, one.Values)],
+                    ColumnsInput many => [.. many.Names.Zip(many.Columns, (name, column) => new PythonColumn(name, column))],
+                    _ => [],
+                },
+                Texts = (request.Input as TextsInput)?.Texts,
+                Deadline = left,
+            }, stop);
+            metadata = metadata with { Worker = outcome.Worker, AlgorithmVersion = outcome.Version ?? metadata.AlgorithmVersion };
+            return outcome.Error is { } error ? new AnalysisOutcome(default, PythonAnswers.Fault(error), metadata) : new AnalysisOutcome(PythonAnswers.Json(outcome.Result!), null, metadata);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _running);
+        }
+    }
+}
+
+static partial class AnalysisLog
+{
+    [LoggerMessage(70, LogLevel.Error, "The native algorithm {Algorithm} threw")]
+    public static partial void KernelFailed(this ILogger log, string algorithm, Exception e);
+}

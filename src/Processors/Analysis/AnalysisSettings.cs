@@ -1,0 +1,26 @@
+using System.ComponentModel.DataAnnotations;
+using Pipeline.Processors.Analysis.Python;
+
+namespace Pipeline.Processors.Analysis;
+
+/// <summary>How analyses are executed and bounded. Section <c>Pipeline:Analysis</c>, which holds the settings of Python too (<see cref="PythonOptions"/>).</summary>
+public sealed class AnalysisSettings
+{
+    public const string Section = "Pipeline:Analysis";
+
+    /// <summary>Requests that are executed at a time, native and Python together; one more is refused as overloaded. Default 64.</summary>
+    [Range(1, 10_000)]
+    public int MaxConcurrent { get; set; } = 64;
+
+    /// <summary>Bytes of results that are remembered; 0 for none. Default 64 MiB.</summary>
+    [Range(0L, 1L << 40)]
+    public long CacheBytesMax { get; set; } = 64L << 20;
+
+    /// <summary>How long a result is remembered. Default an hour.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "365.00:00:00")]
+    public TimeSpan CacheFor { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>A result is remembered where making it is estimated to take longer than this: below, looking costs as much. Default 5 ms.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan CacheFrom { get; set; } = TimeSpan.FromMilliseconds(5);
+}
