@@ -96,12 +96,12 @@ sealed class WorkerPool(PythonOptions options, TimeProvider clock, ILogger log)
         return null;
     }
 
-    /// <summary>A worker may die while it is idle, of memory or of a thread that an algorithm left.</summary>
+    /// <summary>A worker may die while it is idle, of memory or of a thread that an algorithm left; and one that came back just as all were renewed is an old one.</summary>
     bool IsWell(PythonWorker worker)
     {
-        if (worker.IsWell)
+        if (worker.IsWell && worker.Generation == Volatile.Read(ref _generation))
             return true;
-        Drop(worker, "unwell");
+        Drop(worker, worker.IsWell ? "renewed" : "unwell");
         return false;
     }
 
