@@ -3,8 +3,8 @@ using Pipeline.Processors.Analysis.Python;
 
 namespace Pipeline.Processors.Analysis;
 
-/// <summary>How analyses are executed and bounded. Section <c>Pipeline:Analysis</c>, which holds the settings of Python too (<see cref="PythonOptions"/>).</summary>
-public sealed class AnalysisSettings
+/// <summary>How analyses are executed and bounded. Section <c>Pipeline:Analysis</c>; those of the Python workers stand in the same section.</summary>
+public sealed class AnalysisSettings : PythonOptions
 {
     public const string Section = "Pipeline:Analysis";
 

@@ -10,8 +10,8 @@ public enum PythonUse
     Off,
 }
 
-/// <summary>How the Python algorithms are found, run and bounded. Part of section <c>Pipeline:Analysis</c>.</summary>
-public sealed class PythonOptions : IValidatableObject
+/// <summary>How the Python algorithms are found, run and bounded. Part of section <c>Pipeline:Analysis</c> (<see cref="AnalysisSettings"/>).</summary>
+public class PythonOptions : IValidatableObject
 {
     /// <summary><c>on</c> or <c>off</c>. Default on.</summary>
     public PythonUse Python { get; set; } = PythonUse.On;
