@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using Npgsql;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
+using Pipeline.Ingest.Engines;
 using Pipeline.Ingest.Events;
 using Pipeline.Ingest.Health;
 using Pipeline.Ingest.Statistics;
@@ -20,7 +21,7 @@ namespace Pipeline.Ingest;
 /// <summary>What the host is made of.</summary>
 static class IngestHost
 {
-    public static readonly string[] Sections = [KafkaOptions.Section, IngestOptions.Section, PostgresOptions.Section, InfluxOptions.Section];
+    public static readonly string[] Sections = [KafkaOptions.Section, IngestOptions.Section, PostgresOptions.Section, InfluxOptions.Section, EngineOptions.Section];
 
     public static string Version => typeof(IngestHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
@@ -31,6 +32,8 @@ static class IngestHost
         services.AddArea<IngestOptions>(IngestOptions.Section).Validate<IOptions<KafkaOptions>>(LeavesTimeToAnswer,
             $"{nameof(IngestOptions)}.{nameof(IngestOptions.StopBudget)}: must be longer than {KafkaOptions.Section}:{nameof(KafkaOptions.DeliveryTimeout)}, so that a stop answers what was received.");
         services.AddArea<PostgresOptions>(PostgresOptions.Section);
+        services.AddArea<EngineOptions>(EngineOptions.Section);
+        services.AddSingleton<EnginePool>();
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(p => new InFlightBytes(Options<IngestOptions>(p).InFlightBytesMax));
         services.AddSingleton<KafkaState>();

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Pipeline.Ingest;
+using Pipeline.Ingest.Engines;
 using Pipeline.Ingest.Erasures;
 using Pipeline.Ingest.Events;
 using Pipeline.Ingest.Health;
@@ -22,6 +23,7 @@ return await new HostProgram("pipeline-ingest", IngestHost.Version, IngestHost.S
         var api = app.MapGroup("/api/v1");
         api.MapHealth();
         api.MapEvents();
+        api.MapEngines();
         var strict = api.MapGroup("").AddEndpointFilterFactory(KnownParameters.Refuse);
         strict.MapStatistics();
         strict.MapPerformance();

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Options;
 using Npgsql;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
+using Pipeline.Processors.Analysis;
 using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Erasure;
 using Pipeline.Processors.Events;
@@ -26,7 +27,7 @@ namespace Pipeline.Processors;
 static class ProcessorsHost
 {
     public static readonly string[] Sections = [KafkaOptions.Section, ProcessorsOptions.Section, PostgresOptions.Section, InfluxOptions.Section, BreakerOptions.Section,
-        DeadLetterQuotaOptions.Section, RabbitMqOptions.Section, RetentionOptions.Section];
+        DeadLetterQuotaOptions.Section, RabbitMqOptions.Section, RetentionOptions.Section, AnalysisSettings.Section];
 
     public static string Version => typeof(ProcessorsHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
@@ -66,6 +67,8 @@ static class ProcessorsHost
             AddEventsInflux(services);
         if (roles.Contains(Roles.Failures))
             services.AddFailures();
+        if (roles.Contains(Roles.Analysis))
+            services.AddAnalysis();
         AddHealth(services);
         services.AddSingleton<PrometheusText>();
         services.AddSingleton(p => Sdk.CreateMeterProviderBuilder().AddMeter(ProcessorMetrics.MeterName, DependencyWatch.MeterName, "System.Runtime")

@@ -11,7 +11,13 @@ public static class Roles
     /// <summary>Publishes the dead letters of every road to RabbitMQ, and stores those that come from there.</summary>
     public const string Failures = "failures";
 
-    public static readonly string[] All = [EventsPostgres, EventsInflux, Failures];
+    /// <summary>Executes analyses for whoever calls it.</summary>
+    public const string Analysis = "analysis";
+
+    public static readonly string[] All = [EventsPostgres, EventsInflux, Failures, Analysis];
+
+    /// <summary>Analyses run where they are asked for: they take an interpreter and memory.</summary>
+    public static readonly string[] Default = [EventsPostgres, EventsInflux, Failures];
 }
 
 /// <summary>What a processor runs, and its bounds. Section <c>Pipeline:Processors</c>.</summary>
@@ -19,8 +25,8 @@ public sealed class ProcessorsOptions : IValidatableObject
 {
     public const string Section = "Pipeline:Processors";
 
-    /// <summary>Comma-separated roles of this process. Default all: events-postgres,events-influx,failures.</summary>
-    public string Roles { get; set; } = string.Join(',', Processors.Roles.All);
+    /// <summary>Comma-separated roles of this process. Default: events-postgres,events-influx,failures. The fourth is analysis.</summary>
+    public string Roles { get; set; } = string.Join(',', Processors.Roles.Default);
 
     /// <summary>Events of one batch, that is of one transaction. Default 5,000.</summary>
     [Range(1, 50_000)]

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Pipeline.Processors;
+using Pipeline.Processors.Analysis;
+using Pipeline.Processors.Analysis.Http;
 using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Health;
 using Pipeline.Sinks.Hosting;
@@ -17,5 +19,7 @@ return await new HostProgram("pipeline-processors", ProcessorsHost.Version, Proc
         app.Services.GetRequiredService<ProcessorMetrics>();
         app.MapHealth();
         app.MapGroup("/api/v1").MapHealth();
+        if (app.Services.GetService<IAnalysisEngine>() is not null)
+            app.MapAnalysis();
     },
 }.RunAsync(args);

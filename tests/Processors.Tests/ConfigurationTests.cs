@@ -82,7 +82,7 @@ public sealed class ConfigurationTests
     [Fact]
     public void Roles_are_read_with_their_white_space()
     {
-        Assert.Equal(Roles.All.ToHashSet(), new ProcessorsOptions().RoleSet);
+        Assert.Equal(Roles.Default.ToHashSet(), new ProcessorsOptions().RoleSet);
         Assert.Equal(["events-influx"], new ProcessorsOptions { Roles = " events-influx ,," }.RoleSet);
         Assert.Equal(["Role nonsense is unknown; known are " + string.Join(", ", Roles.All) + "."],
             new ProcessorsOptions { Roles = "events-postgres,nonsense" }.Validate(new ValidationContext(new object())).Select(r => r.ErrorMessage));

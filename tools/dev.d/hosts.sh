@@ -28,8 +28,10 @@ TEXT
   if [ "$1" = ingest ]; then
     # Nobody but this machine reaches it.
     echo "Pipeline__Ingest__Operations=true"
+    echo "Pipeline__Analysis__Engines__0=http://127.0.0.1:$(port processors)"
     return 0
   fi
+  echo "Pipeline__Processors__Roles=events-postgres,events-influx,failures,analysis"
   echo "Pipeline__RabbitMq__Uri=$RABBITMQ"
   # The embedded broker is empty after a restart: its new log is nobody's loss.
   [ "$KAFKA_KIND" != embedded ] || echo "Pipeline__Kafka__AcceptNewLogs=true"

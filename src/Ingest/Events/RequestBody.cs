@@ -17,6 +17,8 @@ sealed class RequestBody(InFlightBytes budget, int bytesMax) : IDisposable
 
     public int Length { get; private set; }
 
+    public ReadOnlyMemory<byte> Memory => _bytes.AsMemory(0, Length);
+
     public ReadOnlySpan<byte> Span => _bytes.AsSpan(0, Length);
 
     /// <returns>Null, or why the body cannot be used.</returns>

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using Pipeline.Ingest.Engines;
 using Pipeline.Ingest.Events;
 using Pipeline.Sinks.Health;
 using Pipeline.Sinks.Prometheus;
@@ -13,7 +14,7 @@ static class HealthEndpoints
     {
         app.MapGet("health/live", () => TypedResults.Ok(new { status = "live" })).ExcludeFromDescription();
         app.MapGet("health/ready", (Readiness readiness) => Answer(readiness.Reason is null, new { status = readiness.Reason is null ? "ready" : "not_ready", reason = readiness.Reason })).ExcludeFromDescription();
-        app.MapGet("health", (DependencyWatch watch, FloodWatch floods, InFlightBytes budget, Readiness readiness, KafkaState kafka, ClockSkew skew) => Answer(readiness.Reason is null, new
+        app.MapGet("health", (DependencyWatch watch, FloodWatch floods, InFlightBytes budget, Readiness readiness, KafkaState kafka, ClockSkew skew, EnginePool engines) => Answer(readiness.Reason is null, new
         {
             status = readiness.Reason is not null ? "unhealthy" : watch.Dependencies.All(d => d.State is { Healthy: true }) && !floods.Floods.Any() ? "healthy" : "degraded",
             dependencies = watch.Dependencies.ToDictionary(d => d.Name, d => d.State),
@@ -21,6 +22,7 @@ static class HealthEndpoints
             kafka_client = kafka.LastError,
             under_replicated_partitions = kafka.UnderReplicated,
             clock_skew_s = skew.Seconds,
+            engines = engines.States,
             in_flight_bytes = budget.Bytes,
             in_flight_limit_bytes = budget.Max,
         })).ExcludeFromDescription();

@@ -12,6 +12,10 @@ public sealed class AnalysisSettings : PythonOptions
     [Range(1, 10_000)]
     public int MaxConcurrent { get; set; } = 64;
 
+    /// <summary>Bytes of one request, or of one batch, by HTTP; more is answered 413. Default 16 MiB.</summary>
+    [Range(1024, 256 * 1024 * 1024)]
+    public int BodyBytesMax { get; set; } = 16 * 1024 * 1024;
+
     /// <summary>Bytes of results that are remembered; 0 for none. Default 64 MiB.</summary>
     [Range(0L, 1L << 40)]
     public long CacheBytesMax { get; set; } = 64L << 20;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Pipeline.Processors.Analysis;
 using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Failures;
 using Pipeline.Processors.Retention;
@@ -41,6 +42,7 @@ static class HealthEndpoints
                 roads,
                 failures = services.GetService<FailureWork>()?.States,
                 retention = services.GetService<RetentionWatch>()?.State,
+                analysis = AnalysisHost.State(services),
             }, Json, statusCode: well ? 200 : 503);
         });
         app.MapGet("metrics", (PrometheusText metrics) => TypedResults.Text(metrics.Scrape(), PrometheusText.ContentType));

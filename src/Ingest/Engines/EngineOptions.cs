@@ -1,0 +1,31 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Pipeline.Ingest.Engines;
+
+/// <summary>Where analyses are executed. Section <c>Pipeline:Analysis</c>.</summary>
+public sealed class EngineOptions : IValidatableObject
+{
+    public const string Section = "Pipeline:Analysis";
+
+    /// <summary>Addresses of processors with the role <c>analysis</c>, like <c>http://127.0.0.1:8082</c>. Default none: analyses are answered 501.</summary>
+    public List<string> Engines { get; set; } = [];
+
+    /// <summary>Bytes of one request or batch after decompression; one more is answered 413. Default 16 MiB.</summary>
+    [Range(1024, 256 * 1024 * 1024)]
+    public int BodyBytesMax { get; set; } = 16 * 1024 * 1024;
+
+    /// <summary>How long an engine that could not be reached is asked last. Default 1 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
+    public TimeSpan AvoidFor { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long connecting to an engine may take. Default 2 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(2);
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (var engine in Engines)
+            if (!Uri.TryCreate(engine, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
+                yield return new ValidationResult($"{engine} is no http address.", [nameof(Engines)]);
+    }
+}

@@ -1,0 +1,60 @@
+using System.Text.Json;
+using Pipeline.Contracts.Analysis;
+
+namespace Pipeline.Processors.Analysis.Http;
+
+/// <summary>How an outcome is told by HTTP: <c>{request_id, status, result | error, metadata}</c>.</summary>
+static class AnalysisAnswer
+{
+    public static void Write(Utf8JsonWriter json, string? requestId, AnalysisOutcome outcome, bool withMetadata)
+    {
+        json.WriteStartObject();
+        if (requestId is not null)
+            json.WriteString("request_id", requestId);
+        json.WriteString("status", (outcome.Fault is null ? TaskState.Completed : outcome.Fault.Reason == AnalysisFaultCode.Cancelled ? TaskState.Cancelled : TaskState.Abandoned).Name());
+        if (outcome.Fault is { } fault)
+        {
+            json.WriteStartObject("error");
+            json.WriteString("code", fault.Code);
+            json.WriteString("message", fault.Message);
+            json.WriteString("path", fault.Path);
+            json.WriteEndObject();
+        }
+        else
+        {
+            json.WritePropertyName("result");
+            json.WriteRawValue(outcome.Result.Span, skipInputValidation: true);
+        }
+        if (withMetadata && outcome.Metadata is { } metadata)
+            Write(json, metadata);
+        json.WriteEndObject();
+    }
+
+    static void Write(Utf8JsonWriter json, AnalysisMetadata metadata)
+    {
+        json.WriteStartObject("metadata");
+        json.WriteString("engine", metadata.Engine);
+        json.WriteString("algorithm_version", metadata.AlgorithmVersion);
+        json.WriteNumber("duration_ms", Math.Round(metadata.Duration.TotalMilliseconds, 3));
+        json.WriteNumber("n", metadata.N);
+        if (metadata.Worker is { } worker)
+            json.WriteNumber("worker", worker);
+        json.WriteBoolean("cached", metadata.IsCached);
+        json.WriteEndObject();
+    }
+
+    /// <summary>The request's own faults are 4xx, ours 5xx: what may succeed later is 429, 503 or 504.</summary>
+    public static int StatusOf(AnalysisFault? fault) => fault?.Reason switch
+    {
+        null => 200,
+        AnalysisFaultCode.MalformedRequest or AnalysisFaultCode.InvalidRequest => 400,
+        AnalysisFaultCode.UnknownAlgorithm => 404,
+        AnalysisFaultCode.Cancelled => 409,
+        AnalysisFaultCode.TooLarge => 413,
+        AnalysisFaultCode.InvalidParameters or AnalysisFaultCode.InvalidInput or AnalysisFaultCode.TooFewValues or AnalysisFaultCode.NotAllowed => 422,
+        AnalysisFaultCode.Overloaded => 429,
+        AnalysisFaultCode.Unavailable => 503,
+        AnalysisFaultCode.Timeout => 504,
+        _ => 500,
+    };
+}

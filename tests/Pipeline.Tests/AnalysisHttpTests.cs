@@ -1,0 +1,111 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using Pipeline.Pipeline.Tests.Harness;
+
+namespace Pipeline.Pipeline.Tests;
+
+/// <summary>Analyses from the client's body over Ingest to an engine and back, with engines that die.</summary>
+public sealed class AnalysisHttpTests
+{
+    static readonly (string, string) Engine = ("Pipeline__Processors__Roles", "analysis");
+
+    static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    static async Task<(HttpStatusCode Status, JsonElement Body)> PostAsync(Uri api, string json, string path = "api/v1/analyze")
+    {
+        using var answer = await PipelineUnderTest.Http.PostAsync(new Uri(api, path), new StringContent(json, Encoding.UTF8, "application/json"), Stop);
+        return (answer.StatusCode, await answer.Content.ReadFromJsonAsync<JsonElement>(Stop));
+    }
+
+    [Fact]
+    public async Task A_request_is_answered_natively_and_by_Python_and_what_is_wrong_with_it_is_told()
+    {
+        await using var pipeline = await PipelineUnderTest.CreateAsync(1);
+        var engine = await pipeline.StartProcessorsAsync(Engine);
+        var api = (await pipeline.StartIngestAsync(("Pipeline__Analysis__Engines__0", engine.Url.ToString()))).Url;
+
+        var (status, mean) = await PostAsync(api, """{"request_id":"r1","algorithm":"mean","input":{"values":[1,2,3]},"options":{"include_metadata":true}}""");
+        Assert.Equal((HttpStatusCode.OK, "r1", "completed", 2.0), (status, mean.GetProperty("request_id").GetString(), mean.GetProperty("status").GetString(), mean.GetProperty("result").GetProperty("value").GetDouble()));
+        Assert.Equal(("native", 3), (mean.GetProperty("metadata").GetProperty("engine").GetString(), mean.GetProperty("metadata").GetProperty("n").GetInt32()));
+
+        var algorithms = (await PipelineUnderTest.Http.GetFromJsonAsync<JsonElement>(new Uri(api, "api/v1/algorithms"), Stop)).GetProperty("algorithms").EnumerateArray().ToList();
+        Assert.Contains(algorithms, a => a.GetProperty("name").GetString() == "rolling" && a.GetProperty("parameters").GetProperty("required")[0].GetString() == "window");
+
+        var (batchStatus, batch) = await PostAsync(api, """
+            {"requests":[{"algorithm":"sum","input":{"values":[1,2]}},{"algorithm":"summ","input":{"values":[1]}},{"nonsense":1},{"request_id":"last","algorithm":"max","input":{"values":[7]}}]}
+            """, "api/v1/analyze/batch");
+        var results = batch.GetProperty("results").EnumerateArray().ToList();
+        Assert.Equal((HttpStatusCode.OK, 4, "last"), (batchStatus, results.Count, results[3].GetProperty("request_id").GetString()));
+        Assert.Equal(["completed", "abandoned", "abandoned", "completed"], results.Select(r => r.GetProperty("status").GetString()));
+        Assert.Equal(["unknown_algorithm", "invalid_request"], results.Skip(1).Take(2).Select(r => r.GetProperty("error").GetProperty("code").GetString()));
+
+        foreach (var (request, expected, code) in ((string, int, string)[])
+            [
+                ("""{"algorithm":"mean","input":{"values":[]}}""", 422, "too_few_values"),
+                ("""{"algorithm":"kmean","input":{"values":[1]}}""", 404, "unknown_algorithm"),
+                ("""{"algorithm":"mean","input":""", 400, "malformed_request"),
+                ("""{"algorithm":"std","parameters":{"ddof":"x"},"input":{"values":[1]}}""", 422, "invalid_parameters"),
+            ])
+        {
+            var (refused, body) = await PostAsync(api, request);
+            Assert.Equal((expected, code), ((int)refused, body.GetProperty("error").GetProperty("code").GetString()));
+        }
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await PostAsync(api, $$$"""{"algorithm":"{{{new string('x', 17 * 1024 * 1024)}}}"}""")).Status);
+
+        await AnswersByPythonAsync(engine, api);
+    }
+
+    static async Task AnswersByPythonAsync(HostProcess engine, Uri api)
+    {
+        var health = await Until.TrueAsync("Python has started", TimeSpan.FromSeconds(60), async () =>
+            (await PipelineUnderTest.Http.GetFromJsonAsync<JsonElement>(new Uri(engine.Url, "health"), Stop)).GetProperty("analysis"), a => a.GetProperty("python").GetProperty("status").GetString() != "starting");
+        if (health.GetProperty("python").GetProperty("status").GetString() == "unavailable")
+            Assert.Skip(health.GetProperty("python").GetProperty("reason").GetString()!);
+        var kmeans = await Until.TrueAsync("kmeans is found", TimeSpan.FromSeconds(60), () => PostAsync(api, """{"algorithm":"kmeans","parameters":{"k":2},"input":{"values":[1,2,10,11]}}"""), a => a.Status != HttpStatusCode.NotFound);
+        Assert.Equal(HttpStatusCode.OK, kmeans.Status);
+        var labels = kmeans.Body.GetProperty("result").GetProperty("labels").EnumerateArray().Select(l => l.GetInt32()).ToList();
+        Assert.True(labels[0] == labels[1] && labels[2] == labels[3] && labels[0] != labels[2]);
+        Assert.Equal(422, (int)(await PostAsync(api, """{"algorithm":"kmeans","parameters":{"k":9},"input":{"values":[1,2]}}""")).Status);
+    }
+
+    [Fact]
+    public async Task An_engine_that_dies_costs_no_request_while_another_lives()
+    {
+        await using var pipeline = await PipelineUnderTest.CreateAsync(1);
+        var without = ("Pipeline__Analysis__Python", "off");
+        var engines = await Task.WhenAll(pipeline.StartProcessorsAsync(Engine, without), pipeline.StartProcessorsAsync(Engine, without));
+        var api = (await pipeline.StartIngestAsync(("Pipeline__Analysis__Engines__0", engines[0].Url.ToString()), ("Pipeline__Analysis__Engines__1", engines[1].Url.ToString()))).Url;
+        var asked = 0;
+        using var enough = new CancellationTokenSource();
+        var clients = Enumerable.Range(0, 4).Select(async _ =>
+        {
+            while (!enough.IsCancellationRequested)
+            {
+                Assert.Equal(HttpStatusCode.OK, (await PostAsync(api, """{"algorithm":"mean","input":{"values":[1,2,3]}}""")).Status);
+                Interlocked.Increment(ref asked);
+            }
+        }).ToList();
+        await Until.TrueAsync("requests flow", TimeSpan.FromSeconds(30), () => Volatile.Read(ref asked) > 100);
+        engines[0].Signal(HostProcess.SigKill);
+        var before = Volatile.Read(ref asked);
+        await Until.TrueAsync("requests flow on", TimeSpan.FromSeconds(30), () => Volatile.Read(ref asked) > before + 100);
+        await enough.CancelAsync();
+        await Task.WhenAll(clients);
+
+        engines[1].Signal(HostProcess.SigKill);
+        await engines[1].ExitAsync(TimeSpan.FromSeconds(10));
+        var (status, problem) = await PostAsync(api, """{"algorithm":"mean","input":{"values":[1]}}""");
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "engine_unavailable"), (status, problem.GetProperty("code").GetString()));
+    }
+
+    [Fact]
+    public async Task Without_an_engine_it_says_so()
+    {
+        await using var pipeline = await PipelineUnderTest.CreateAsync(1);
+        var api = (await pipeline.StartIngestAsync()).Url;
+        var (status, problem) = await PostAsync(api, """{"algorithm":"mean","input":{"values":[1]}}""");
+        Assert.Equal((HttpStatusCode.NotImplemented, "analysis_not_configured"), (status, problem.GetProperty("code").GetString()));
+    }
+}
