@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Pipeline.Contracts;
 using Pipeline.Ingest.Events;
+using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Postgres;
 
 namespace Pipeline.Ingest;

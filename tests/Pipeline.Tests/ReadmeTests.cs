@@ -29,7 +29,7 @@ public sealed class ReadmeTests
     public void Its_commands_are_those_that_are_tested_here()
     {
         Assert.Equal(["./dev demo", "./dev test", Simulate], Commands().Where(c => !c.StartsWith("curl ", StringComparison.Ordinal)));
-        Assert.Equal(2, Commands().Count(c => c.StartsWith("curl ", StringComparison.Ordinal)));
+        Assert.Equal(3, Commands().Count(c => c.StartsWith("curl ", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -45,8 +45,8 @@ public sealed class ReadmeTests
     public async Task The_batch_is_accepted_and_the_figures_are_read()
     {
         await using var pipeline = await PipelineUnderTest.CreateAsync(2);
-        await pipeline.StartProcessorsAsync();
-        var ingest = await pipeline.StartIngestAsync();
+        var processors = await pipeline.StartProcessorsAsync(("Pipeline__Processors__Roles", "events-postgres,analysis"), ("Pipeline__Analysis__Python", "off"));
+        var ingest = await pipeline.StartIngestAsync(("Pipeline__Analysis__Engines__0", processors.Url.ToString()));
         var curls = Commands().Where(c => c.StartsWith("curl ", StringComparison.Ordinal)).ToList();
         var address = $"INGEST_URL={ingest.Url.ToString().TrimEnd('/')}; ";
 
@@ -56,6 +56,8 @@ public sealed class ReadmeTests
         await pipeline.StoredToTheEndAsync();
         var (_, figures) = await Bash.RunAsync(address + curls[1], TimeSpan.FromSeconds(30));
         Assert.Contains("\"total_annotations\":1", figures, StringComparison.Ordinal);
+        var (_, summary) = await Bash.RunAsync(address + curls[2], TimeSpan.FromSeconds(30));
+        Assert.Contains("\"count\":8,\"min\":1", summary, StringComparison.Ordinal);
     }
 
     [Fact]

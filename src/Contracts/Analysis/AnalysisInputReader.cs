@@ -94,7 +94,8 @@ static class AnalysisInputReader
             throw JsonFields.Invalid(path, "A string of base64 is wanted.");
         if (bytes.Length % sizeof(double) != 0)
             throw JsonFields.Invalid(path, $"{bytes.Length} bytes are no whole number of 8-byte floats.");
-        return FromLittleEndian(bytes);
+        return bytes.Length / sizeof(double) <= AnalysisLimits.ValuesMax ? FromLittleEndian(bytes)
+            : throw new AnalysisException(new AnalysisFault(AnalysisFaultCode.TooLarge, $"More than {AnalysisLimits.ValuesMax} numbers in one request.", path));
     }
 
     static double[] FromLittleEndian(ReadOnlySpan<byte> bytes)

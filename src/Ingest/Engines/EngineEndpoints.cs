@@ -9,22 +9,22 @@ static class EngineEndpoints
 {
     public static void MapEngines(this IEndpointRouteBuilder api)
     {
-        api.MapPost("analyze", (HttpContext http, EnginePool engines, InFlightBytes budget, IOptions<EngineOptions> options) => PostAsync(http, "analysis/analyze", engines, budget, options.Value))
+        api.MapPost("analyze", (HttpContext http, EnginePool engines, IOptions<EngineOptions> options) => PostAsync(http, "analysis/analyze", engines, options.Value))
             .WithName("Analyze").WithSummary("Execute one analysis and wait for its result").ProducesProblems(413, 415, 501, 503);
-        api.MapPost("analyze/batch", (HttpContext http, EnginePool engines, InFlightBytes budget, IOptions<EngineOptions> options) => PostAsync(http, "analysis/batch", engines, budget, options.Value))
+        api.MapPost("analyze/batch", (HttpContext http, EnginePool engines, IOptions<EngineOptions> options) => PostAsync(http, "analysis/batch", engines, options.Value))
             .WithName("AnalyzeBatch").WithSummary("Execute 1 to 1,000 analyses, each with an outcome of its own").ProducesProblems(413, 415, 501, 503);
         api.MapGet("algorithms", (HttpContext http, EnginePool engines) => ForwardAsync(http, "analysis/algorithms", null, engines))
             .WithName("Algorithms").WithSummary("What can be asked for, with the JSON Schema of its parameters").ProducesProblems(501, 503);
     }
 
-    static async Task PostAsync(HttpContext http, string path, EnginePool engines, InFlightBytes budget, EngineOptions options)
+    static async Task PostAsync(HttpContext http, string path, EnginePool engines, EngineOptions options)
     {
         if (!MediaTypeHeaderValue.TryParse(http.Request.ContentType, out var type) || !type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
         {
             await new Problem(415, "unsupported_media_type", "Content-Type must be application/json.").WriteAsync(http);
             return;
         }
-        using var body = new RequestBody(budget, options.BodyBytesMax);
+        using var body = new RequestBody(engines.Budget, options.BodyBytesMax);
         if (await body.ReadAsync(http.Request, http.RequestAborted) is { } problem)
             await problem.WriteAsync(http);
         else
@@ -38,15 +38,19 @@ static class EngineEndpoints
             await new Problem(501, "analysis_not_configured", "No engine is configured here (Pipeline:Analysis:Engines).").WriteAsync(http);
             return;
         }
-        var error = await engines.AskAsync(path, body, async answer =>
+        var (answer, error) = await engines.AskAsync(path, body, http.RequestAborted);
+        if (answer is null)
+        {
+            await new Problem(503, "engine_unavailable", $"No engine answered: {error}") { RetryAfter = TimeSpan.FromSeconds(1) }.WriteAsync(http);
+            return;
+        }
+        using (answer)
         {
             http.Response.StatusCode = (int)answer.StatusCode;
             http.Response.ContentType = answer.Content.Headers.ContentType?.ToString();
             if (answer.Headers.RetryAfter is { } wait)
                 http.Response.Headers.RetryAfter = wait.ToString();
             await answer.Content.CopyToAsync(http.Response.Body, http.RequestAborted);
-        }, http.RequestAborted);
-        if (error is not null)
-            await new Problem(503, "engine_unavailable", $"No engine answered: {error}") { RetryAfter = TimeSpan.FromSeconds(1) }.WriteAsync(http);
+        }
     }
 }

@@ -14,6 +14,14 @@ public sealed class EngineOptions : IValidatableObject
     [Range(1024, 256 * 1024 * 1024)]
     public int BodyBytesMax { get; set; } = 16 * 1024 * 1024;
 
+    /// <summary>Bytes of all bodies that are being read or await an engine; beyond it clients get 503. Apart from those of events, which analyses must not hold up. Default 64 MiB.</summary>
+    [Range(1024 * 1024, 4L * 1024 * 1024 * 1024)]
+    public long InFlightBytesMax { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>How long an engine may take to answer, whatever the request's own timeout. Default 10 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan AnswerTimeout { get; set; } = TimeSpan.FromMinutes(10);
+
     /// <summary>How long an engine that could not be reached is asked last. Default 1 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan AvoidFor { get; set; } = TimeSpan.FromSeconds(1);
@@ -27,5 +35,7 @@ public sealed class EngineOptions : IValidatableObject
         foreach (var engine in Engines)
             if (!Uri.TryCreate(engine, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
                 yield return new ValidationResult($"{engine} is no http address.", [nameof(Engines)]);
+        if (BodyBytesMax > InFlightBytesMax)
+            yield return new ValidationResult("BodyBytesMax must not exceed InFlightBytesMax.", [nameof(BodyBytesMax)]);
     }
 }

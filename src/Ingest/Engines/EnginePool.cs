@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Options;
+using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Ingest.Engines;
 
@@ -9,7 +10,7 @@ namespace Pipeline.Ingest.Engines;
 public sealed record EngineState(Uri Address, int Pending, string? LastError);
 
 /// <summary>
-/// The engines that execute analyses. A request goes to the one with the fewest pending ones; where that cannot be reached, ends in the middle, or has no room, to the next:
+/// The engines that execute analyses. A request goes to the one with the fewest pending ones; where that cannot be reached, ends in the middle (once), or has no room, to the next:
 /// an analysis changes nothing, so that asking again is safe.
 /// </summary>
 sealed class EnginePool : IDisposable
@@ -24,8 +25,9 @@ sealed class EnginePool : IDisposable
     {
         _engines = [.. options.Value.Engines.Select(e => new Engine(new Uri(e.TrimEnd('/') + "/")))];
         (_avoidFor, _clock) = (options.Value.AvoidFor, clock);
-        // How long an answer takes is the request's own timeout, which the engine keeps.
-        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = options.Value.ConnectTimeout, AutomaticDecompression = DecompressionMethods.None }) { Timeout = Timeout.InfiniteTimeSpan };
+        Budget = new InFlightBytes(options.Value.InFlightBytesMax);
+        // The engine keeps the request's own timeout; this one is for an engine that stands still.
+        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = options.Value.ConnectTimeout, AutomaticDecompression = DecompressionMethods.None }) { Timeout = options.Value.AnswerTimeout };
     }
 
     sealed class Engine(Uri address)
@@ -40,20 +42,17 @@ sealed class EnginePool : IDisposable
 
     public IReadOnlyList<EngineState> States => [.. _engines.Select(e => new EngineState(e.Address, Volatile.Read(ref e.Pending), e.AvoidUntil > _clock.GetUtcNow() ? e.LastError : null))];
 
+    /// <summary>Bytes of bodies under way: a budget of their own, so that slow analyses hold no event up.</summary>
+    public InFlightBytes Budget { get; }
+
     /// <param name="path">Below the engine's address.</param>
     /// <param name="body">Null for GET.</param>
-    /// <param name="answer">Takes the answer on. It is called once at most.</param>
-    /// <returns>Null, or why nobody answered.</returns>
-    public async Task<string?> AskAsync(string path, ReadOnlyMemory<byte>? body, Func<HttpResponseMessage, Task> answer, CancellationToken stop)
+    /// <returns>An engine's answer, whole, or why there is none.</returns>
+    public async Task<(HttpResponseMessage? Answer, string Error)> AskAsync(string path, ReadOnlyMemory<byte>? body, CancellationToken stop)
     {
-        var errors = new List<string>();
-        var turn = Interlocked.Increment(ref _turn);
-        // Equals take turns.
-        var order = _engines.Select((engine, i) => (engine, i)).OrderBy(e => e.engine.AvoidUntil > _clock.GetUtcNow()).ThenBy(e => Volatile.Read(ref e.engine.Pending))
-            .ThenBy(e => (uint)(e.i + turn) % _engines.Length).Select(e => e.engine).ToList();
-        for (var i = 0; i < order.Count; i++)
+        var (errors, broken, full) = (new List<string>(), 0, (HttpResponseMessage?)null);
+        foreach (var engine in InTurn())
         {
-            var engine = order[i];
             Interlocked.Increment(ref engine.Pending);
             try
             {
@@ -61,23 +60,34 @@ sealed class EnginePool : IDisposable
                 if (body is { } bytes)
                     request.Content = new ReadOnlyMemoryContent(bytes) { Headers = { ContentType = new("application/json") } };
                 // The whole answer is here before any of it goes on, so that an engine that ends in its middle costs nothing but time.
-                using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, stop);
-                if (response.StatusCode == HttpStatusCode.TooManyRequests && i < order.Count - 1)
-                    continue;
-                await answer(response);
-                return null;
+                var response = await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, stop);
+                if (response.StatusCode is not (HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable))
+                    return (response, "");
+                // Another one may have room, or what this one lacks.
+                full = response;
             }
-            catch (Exception e) when (e is HttpRequestException or IOException)
+            catch (Exception e) when (e is HttpRequestException or IOException || (e is TaskCanceledException && !stop.IsCancellationRequested))
             {
                 (engine.AvoidUntil, engine.LastError) = (_clock.GetUtcNow() + _avoidFor, e.Message);
                 errors.Add($"{engine.Address}: {e.Message}");
+                // A request that ended one engine may end the next one as well: after its body was sent it is tried once more, and not carried to all of them.
+                if (e is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } && ++broken > 1)
+                    break;
             }
             finally
             {
                 Interlocked.Decrement(ref engine.Pending);
             }
         }
-        return string.Join("; ", errors);
+        return (full, string.Join("; ", errors));
+    }
+
+    /// <summary>Those that answer before those that do not, the least busy first; equals take turns.</summary>
+    List<Engine> InTurn()
+    {
+        var (turn, now) = (Interlocked.Increment(ref _turn), _clock.GetUtcNow());
+        return [.. _engines.Select((engine, i) => (engine, i)).OrderBy(e => e.engine.AvoidUntil > now).ThenBy(e => Volatile.Read(ref e.engine.Pending))
+            .ThenBy(e => (uint)(e.i + turn) % _engines.Length).Select(e => e.engine)];
     }
 
     public void Dispose() => _http.Dispose();

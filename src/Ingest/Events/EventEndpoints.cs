@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using Pipeline.Contracts;
+using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Ingest.Events;
 

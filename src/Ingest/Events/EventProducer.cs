@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using Microsoft.Extensions.Options;
 using Pipeline.Contracts;
+using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Ingest.Events;
 

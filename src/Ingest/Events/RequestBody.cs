@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Compression;
 using Microsoft.Net.Http.Headers;
+using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Ingest.Events;
 

@@ -3,6 +3,7 @@ using Confluent.Kafka.Admin;
 using Pipeline.Ingest.Engines;
 using Pipeline.Ingest.Events;
 using Pipeline.Sinks.Health;
+using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Prometheus;
 
 namespace Pipeline.Ingest.Health;

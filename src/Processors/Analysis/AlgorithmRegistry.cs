@@ -12,6 +12,9 @@ sealed record ChosenAlgorithm(NativeAlgorithm? Native, AlgorithmDescription? Pyt
     public AlgorithmDescription Description => Native?.Description ?? Python!;
 
     public string Engine => Native is null ? "python" : "native";
+
+    /// <summary>Which text of a Python file answers, and of what it shares with others: an edited file is another algorithm to the cache, whatever version it says.</summary>
+    public string Code { get; init; } = "native";
 }
 
 /// <summary>What can be asked for: the native algorithms, and those of the Python files that are there now.</summary>
@@ -28,13 +31,14 @@ sealed class AlgorithmRegistry(PythonEngine python)
     public ChosenAlgorithm Choose(AnalysisRequest request)
     {
         var native = NativeAlgorithms.ByName.GetValueOrDefault(request.Algorithm);
-        var other = python.Catalogue.Entries.GetValueOrDefault(request.Algorithm)?.Algorithm;
+        var entry = python.Catalogue.Entries.GetValueOrDefault(request.Algorithm);
+        var other = entry?.Algorithm;
         if (native is null && other is null)
             throw Unknown(request.Algorithm);
         if (native is null && !request.Options.AllowPython)
             throw new AnalysisException(new AnalysisFault(AnalysisFaultCode.NotAllowed, $"{request.Algorithm} exists in Python only, which options.allow_python forbids.", "/options/allow_python"));
         return native is null || (other is not null && request.Options.AllowPython && (!request.Options.PreferNative || OnlyPythonKnows(request.Parameters, native, other)))
-            ? new ChosenAlgorithm(null, other) : new ChosenAlgorithm(native, null);
+            ? new ChosenAlgorithm(null, other) { Code = $"python {entry!.Digest} {python.Pool.Generation}" } : new ChosenAlgorithm(native, null);
     }
 
     /// <summary>Whether the parameters name one that the Python version has and the native one has not.</summary>

@@ -11,7 +11,13 @@ namespace Pipeline.Processors.Analysis;
 /// </summary>
 sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, ResultCache cache, TimeProvider clock, ILogger<AnalysisEngine> log) : IAnalysisEngine
 {
+    /// <summary>From here a kernel is worth a thread of its own; below, starting one would cost as much.</summary>
+    static readonly TimeSpan Long = TimeSpan.FromMilliseconds(5);
+
     readonly AlgorithmRegistry _registry = new(python);
+
+    /// <summary>Long kernels run on as many threads as there are cores: threads of the pool are what stores and brokers are waited for with.</summary>
+    readonly SemaphoreSlim _cores = new(Environment.ProcessorCount);
     int _running;
 
     public IReadOnlyList<AlgorithmDescription> Algorithms => _registry.All;
@@ -30,7 +36,7 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
             var n = Count(request.Input);
             var metadata = new AnalysisMetadata(chosen.Engine, chosen.Description.Version, TimeSpan.Zero, n);
             // 2. Whether it was done before.
-            var key = cache.Concerns(chosen.Description, n) ? CacheKey.Of(chosen.Engine, chosen.Description, request.Parameters, request.Input) : (CacheKey?)null;
+            var key = cache.Concerns(chosen.Description, n) ? CacheKey.Of(chosen.Code, chosen.Description, request.Parameters, request.Input) : (CacheKey?)null;
             if (key is { } known && cache.Find(known) is { } remembered)
                 return new AnalysisOutcome(remembered, null, metadata with { Duration = clock.GetElapsedTime(began), IsCached = true });
             // 3. Whether there is room.
@@ -73,22 +79,12 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
                 algorithm.Reads.Length == 0 ? $"{algorithm.Name} takes everything from its parameters." : $"{algorithm.Name} reads {string.Join(", ", algorithm.Reads)}, not {kind}.", $"/input/{kind}"));
     }
 
-    /// <summary>On a thread of the pool, so that the caller is answered in time whatever the kernel does; kernels that take long look at the token between their pieces.</summary>
+    /// <summary>Not on the caller's thread, so that it is answered in time whatever the kernel does; kernels that take long look at the token between their pieces.</summary>
     async Task<AnalysisOutcome> RunAsync(NativeAlgorithm algorithm, AnalysisRequest request, AnalysisMetadata metadata, TimeSpan left, CancellationToken stop)
     {
         var deadline = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock);
         var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stop);
-        var work = Task.Run(() =>
-        {
-            try
-            {
-                return Compute(algorithm, request, both.Token);
-            }
-            finally
-            {
-                Interlocked.Decrement(ref _running);
-            }
-        }, CancellationToken.None);
+        var work = WorkAsync(algorithm, request, algorithm.Cost.Of(metadata.N) > Long, both.Token);
         try
         {
             return new AnalysisOutcome(await work.WaitAsync(both.Token), null, metadata);
@@ -118,6 +114,28 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
         }
     }
 
+    async Task<ReadOnlyMemory<byte>> WorkAsync(NativeAlgorithm algorithm, AnalysisRequest request, bool isLong, CancellationToken cancel)
+    {
+        try
+        {
+            if (!isLong)
+                return await Task.Run(() => Compute(algorithm, request, cancel), CancellationToken.None);
+            await _cores.WaitAsync(cancel);
+            try
+            {
+                return await Task.Factory.StartNew(() => Compute(algorithm, request, cancel), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            }
+            finally
+            {
+                _cores.Release();
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _running);
+        }
+    }
+
     static AnalysisOutcome Late(AnalysisRequest request, CancellationToken stop) => stop.IsCancellationRequested
         ? AnalysisOutcome.Failed(AnalysisFaultCode.Cancelled, "The request was cancelled.")
         : AnalysisOutcome.Failed(AnalysisFaultCode.Timeout, $"There was no result within {request.Options.TimeoutMs} ms.");
@@ -132,7 +150,7 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
         algorithm.Run(new NativeCall(arguments, request.Input, json, cancel));
         json.WriteEndObject();
         json.Flush();
-        return buffer.WrittenMemory;
+        return buffer.WrittenSpan.ToArray();
     }
 
     async Task<AnalysisOutcome> RunAsync(AnalysisRequest request, AnalysisMetadata metadata, TimeSpan left, CancellationToken stop)
@@ -154,6 +172,10 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
             }, stop);
             metadata = metadata with { Worker = outcome.Worker, AlgorithmVersion = outcome.Version ?? metadata.AlgorithmVersion };
             return outcome.Error is { } error ? new AnalysisOutcome(default, PythonAnswers.Fault(error), metadata) : new AnalysisOutcome(PythonAnswers.Json(outcome.Result!), null, metadata);
+        }
+        catch (Exception e) when (e is InvalidOperationException or FormatException or ArgumentException)
+        {
+            return AnalysisOutcome.Failed(AnalysisFaultCode.AlgorithmFailed, $"{request.Algorithm} returned what is no result: {e.Message}") with { Metadata = metadata };
         }
         finally
         {

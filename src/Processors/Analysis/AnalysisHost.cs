@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Pipeline.Processors.Analysis.Http;
 using Pipeline.Processors.Analysis.Python;
 using Pipeline.Sinks.Hosting;
 
@@ -14,6 +15,7 @@ static class AnalysisHost
         services.AddHostedService(p => p.GetRequiredService<PythonEngine>());
         services.AddSingleton(p => new ResultCache(Settings(p), TimeProvider.System));
         services.AddSingleton(p => new AnalysisEngine(Settings(p), p.GetRequiredService<PythonEngine>(), p.GetRequiredService<ResultCache>(), TimeProvider.System, p.GetRequiredService<ILogger<AnalysisEngine>>()));
+        services.AddSingleton(p => new AnalysisBodies(Settings(p)));
         services.AddSingleton<IAnalysisEngine>(p => p.GetRequiredService<AnalysisEngine>());
     }
 

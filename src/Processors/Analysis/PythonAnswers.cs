@@ -37,7 +37,7 @@ static class PythonAnswers
         using var json = new Utf8JsonWriter(buffer);
         Write(json, result.Json, result.Arrays);
         json.Flush();
-        return buffer.WrittenMemory;
+        return buffer.WrittenSpan.ToArray();
     }
 
     static void Write(Utf8JsonWriter json, JsonElement value, IReadOnlyList<PythonArray> arrays)

@@ -103,6 +103,7 @@ sealed class ResultCache(AnalysisSettings settings, TimeProvider clock)
 /// <summary>SHA-256 over everything that a result depends on: whoever could make two alike would be shown another's result.</summary>
 readonly record struct CacheKey(UInt128 High, UInt128 Low)
 {
+    /// <param name="engine">Who computes it, and of which state its code is.</param>
     public static CacheKey Of(string engine, AlgorithmDescription algorithm, JsonElement? parameters, AnalysisInput? input)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -128,6 +129,7 @@ readonly record struct CacheKey(UInt128 High, UInt128 Low)
                 Add(hash, MemoryMarshal.AsBytes(one.Values.AsSpan()));
                 break;
             case ColumnsInput many:
+                Add(hash, $"columns {many.Names.Count}");
                 for (var i = 0; i < many.Names.Count; i++)
                 {
                     Add(hash, many.Names[i]);

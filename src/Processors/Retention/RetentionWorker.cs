@@ -40,7 +40,8 @@ sealed class RetentionWorker(RetentionTools tools, RetentionWatch watch, TimePro
             {
                 // 1. Whether the ids are remembered for long enough. Nothing is trimmed before that is known.
                 var window = await WindowAsync(stoppingToken);
-                if (window?.Refusal is { } refusal && _atStart is null && clock.GetElapsedTime(started) < Starting)
+                // A topic that only others consume, or nobody any more, holds the trimming and ends nobody.
+                if (window is not null && LedgerWindow.Of(tools.Options.Ledger, [.. window.Topics.Where(t => tools.Topics.IsConfigured(t.Topic))]).Refusal is { } refusal && _atStart is null && clock.GetElapsedTime(started) < Starting)
                 {
                     log.RetentionRefused(refusal);
                     Environment.ExitCode = 1;

@@ -10,6 +10,9 @@ sealed class TopicMemories(IAdminClient admin, KafkaOptions kafka)
 {
     static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
+    /// <summary>Whether this process consumes it.</summary>
+    public bool IsConfigured(string topic) => kafka.Events.Any(t => t.Name == topic);
+
     /// <param name="stored">Topics of open logs. One that does not exist any more brings no copies, and is left out.</param>
     /// <exception cref="TopicUnavailableException">The cluster does not say: it is down, a configured topic is missing, the right is, or it is the embedded broker.</exception>
     public async Task<IReadOnlyList<TopicMemory>> ReadAsync(IEnumerable<string> stored, CancellationToken stop)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Pipeline.Contracts.Events;
 using Pipeline.Ingest.Events;
+using Pipeline.Sinks.Hosting;
 using static Pipeline.Ingest.Tests.Events.Bodies;
 
 namespace Pipeline.Ingest.Tests.Events;

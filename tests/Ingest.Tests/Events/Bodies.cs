@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Pipeline.Ingest.Events;
+using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Ingest.Tests.Events;
 

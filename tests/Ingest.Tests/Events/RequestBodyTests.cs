@@ -1,6 +1,7 @@
 using System.Text;
 using Pipeline.Ingest.Events;
 using Pipeline.Pipeline.Tests.Harness;
+using Pipeline.Sinks.Hosting;
 using static Pipeline.Ingest.Tests.Events.Bodies;
 
 namespace Pipeline.Ingest.Tests.Events;

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using Pipeline.Pipeline.Tests.Harness;
+using Pipeline.Sinks.Hosting;
 using static Pipeline.Ingest.Tests.Events.Bodies;
 
 namespace Pipeline.Ingest.Tests.Host;

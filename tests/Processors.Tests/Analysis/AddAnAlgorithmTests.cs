@@ -33,7 +33,7 @@ public sealed partial class AddAnAlgorithmTests
         Assert.Equal((2, 2), (python.Count, json.Count));
         await using var folder = new PythonFolder(misbehaving: false);
         var workers = await folder.NeededAsync();
-        var settings = new AnalysisSettings();
+        var settings = new AnalysisSettings { CacheFrom = TimeSpan.Zero };
         var engine = new AnalysisEngine(settings, workers, new ResultCache(settings, TimeProvider.System), TimeProvider.System, NullLogger<AnalysisEngine>.Instance);
 
         folder.Write("mean_step.py", python[0]);
@@ -46,6 +46,11 @@ public sealed partial class AddAnAlgorithmTests
         Assert.Equal(JsonDocument.Parse(json[1]).RootElement.GetProperty("value").GetDouble(), JsonDocument.Parse(full.Result).RootElement.GetProperty("value").GetDouble());
         Assert.Equal("invalid_input", (await AskAsync(engine, """{"algorithm":"mean_step","input":{"values":[1]}}""")).Fault!.Code);
         Assert.Equal("/parameters/lag", (await AskAsync(engine, """{"algorithm":"mean_step","parameters":{"lag":0},"input":{"values":[1,2]}}""")).Fault!.Path);
+        // An edited file is another algorithm, whatever version it says and whatever is remembered.
+        folder.Write("mean_step.py", python[1].Replace(".mean()", ".max()", StringComparison.Ordinal));
+        await AnsweredAsync(engine, json[0], o => JsonDocument.Parse(o.Result).RootElement.GetProperty("value").GetDouble() == 6);
+        folder.Write("strange.py", "def strange(data, params):\n    return {'$array': 7}\n");
+        Assert.Contains("no result", (await AnsweredAsync(engine, """{"algorithm":"strange","input":{"values":[1]}}""", o => o.Fault?.Code != "unknown_algorithm")).Fault!.Message, StringComparison.Ordinal);
         Assert.Contains(engine.Algorithms, a => a.Name == "mean_step" && a.Parameters.GetProperty("properties").GetProperty("lag").GetProperty("default").GetInt32() == 1);
     }
 

@@ -128,6 +128,7 @@ public sealed class AnalysisEngineTests
     [InlineData("""{"algorithm":"rolling","input":{"values":[1]}}""", "invalid_parameters", "/parameters/window", "required")]
     [InlineData("""{"algorithm":"rolling","parameters":{"window":5},"input":{"values":[1]}}""", "too_few_values", "/input", "5 values are needed")]
     [InlineData("""{"algorithm":"autocorrelation","parameters":{"lags":5},"input":{"values":[1,2]}}""", "too_few_values", "/input", "there are 2")]
+    [InlineData("""{"algorithm":"autocorrelation","parameters":{"lags":10001},"input":{"values":[1,2]}}""", "invalid_parameters", "/parameters/lags", "10000")]
     [InlineData("""{"algorithm":"ewma","input":{"values":[1]}}""", "invalid_parameters", "/parameters", "One of alpha")]
     [InlineData("""{"algorithm":"linear_regression","parameters":{"target":"z"},"input":{"columns":{"x":[1,2],"y":[1,2]}}}""", "invalid_parameters", "/parameters/target", "no column z")]
     [InlineData("""{"algorithm":"linear_regression","input":{"columns":{"a":[1,2,3],"b":[2,4,6],"y":[1,2,3]}}}""", "invalid_input", "/input", "depends on")]
@@ -156,6 +157,22 @@ public sealed class AnalysisEngineTests
         Assert.Equal((2, 1L, 2L), (cache.Figures.Results, cache.Figures.Hits, cache.Figures.Misses));
         cache.Purge();
         Assert.False((await engine.ExecuteAsync(Request("""{"algorithm":"std","parameters":{"ddof":0,"nan":"omit"},"input":{"values":[1,2]}}"""), Stop)).Metadata!.IsCached);
+    }
+
+    [Fact]
+    public async Task Values_and_a_column_of_that_name_are_two_inputs()
+    {
+        var engine = Engine(out var cache);
+        await engine.ExecuteAsync(Request("""{"algorithm":"mean","input":{"values":[1,2]}}"""), Stop);
+        Assert.False((await engine.ExecuteAsync(Request("""{"algorithm":"mean","input":{"columns":{"values":[1,2]}}}"""), Stop)).Metadata!.IsCached);
+        Assert.Equal(2, cache.Figures.Results);
+    }
+
+    [Fact]
+    public async Task A_matrix_of_correlations_is_bounded()
+    {
+        var columns = string.Join(',', Enumerable.Range(0, 1001).Select(i => $"\"c{i}\":[1,2]"));
+        Assert.Equal("too_large", (await AskAsync("""{"algorithm":"correlation","input":{"columns":{""" + columns + "}}}")).Fault!.Code);
     }
 
     [Fact]

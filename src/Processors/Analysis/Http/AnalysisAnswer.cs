@@ -43,7 +43,7 @@ static class AnalysisAnswer
         json.WriteEndObject();
     }
 
-    /// <summary>The request's own faults are 4xx, ours 5xx: what may succeed later is 429, 503 or 504.</summary>
+    /// <summary>What the request, its values or its algorithm are at fault for is 4xx; what may succeed later is 429, 503 or 504. Nothing that a client sends is a 500.</summary>
     public static int StatusOf(AnalysisFault? fault) => fault?.Reason switch
     {
         null => 200,
@@ -51,10 +51,10 @@ static class AnalysisAnswer
         AnalysisFaultCode.UnknownAlgorithm => 404,
         AnalysisFaultCode.Cancelled => 409,
         AnalysisFaultCode.TooLarge => 413,
-        AnalysisFaultCode.InvalidParameters or AnalysisFaultCode.InvalidInput or AnalysisFaultCode.TooFewValues or AnalysisFaultCode.NotAllowed => 422,
+        AnalysisFaultCode.InvalidParameters or AnalysisFaultCode.InvalidInput or AnalysisFaultCode.TooFewValues or AnalysisFaultCode.NotAllowed
+            or AnalysisFaultCode.AlgorithmFailed or AnalysisFaultCode.MemoryLimit => 422,
         AnalysisFaultCode.Overloaded => 429,
-        AnalysisFaultCode.Unavailable => 503,
         AnalysisFaultCode.Timeout => 504,
-        _ => 500,
+        _ => 503,
     };
 }

@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Text.Json;
-using Microsoft.Extensions.Options;
 using Pipeline.Contracts.Analysis;
 
 namespace Pipeline.Processors.Analysis.Http;
@@ -8,6 +6,8 @@ namespace Pipeline.Processors.Analysis.Http;
 /// <summary>The engine by HTTP, for Ingest: one request, or up to 1,000 of them with an outcome each.</summary>
 static class AnalysisEndpoints
 {
+    const long BatchAnswerBytesMax = 64L << 20;
+
     static readonly JsonSerializerOptions Listing = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     public static void MapAnalysis(this IEndpointRouteBuilder routes)
@@ -17,26 +17,27 @@ static class AnalysisEndpoints
         routes.MapGet("analysis/algorithms", (IAnalysisEngine engine) => TypedResults.Json(new { algorithms = engine.Algorithms }, Listing));
     }
 
-    static async Task AnalyzeAsync(HttpContext http, IAnalysisEngine engine, IOptions<AnalysisSettings> settings)
+    static Task AnalyzeAsync(HttpContext http, IAnalysisEngine engine, AnalysisBodies bodies) => bodies.ReadAsync(http, async body =>
     {
-        if (await ReadAsync(http, settings.Value.BodyBytesMax) is not { } body)
-            return;
         var (id, outcome, withMetadata) = await ExecuteAsync(engine, body, http.RequestAborted);
         await WriteAsync(http, AnalysisAnswer.StatusOf(outcome.Fault), json => AnalysisAnswer.Write(json, id, outcome, withMetadata));
-    }
+    }, fault => FailAsync(http, fault));
 
-    static async Task AnalyzeBatchAsync(HttpContext http, IAnalysisEngine engine, IOptions<AnalysisSettings> settings)
+    static Task AnalyzeBatchAsync(HttpContext http, IAnalysisEngine engine, AnalysisBodies bodies) => bodies.ReadAsync(http, async body =>
     {
-        if (await ReadAsync(http, settings.Value.BodyBytesMax) is not { } body)
-            return;
         if (AnalysisBatchReader.Read(body.Span, out var requests) is { } fault)
         {
             await FailAsync(http, fault);
             return;
         }
-        var answers = new (string?, AnalysisOutcome, bool)[requests.Count];
-        await Parallel.ForEachAsync(Enumerable.Range(0, requests.Count), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = http.RequestAborted },
-            async (i, stop) => answers[i] = await ExecuteAsync(engine, body[requests[i]], stop));
+        var (answers, bytes) = (new (string?, AnalysisOutcome, bool)[requests.Count], 0L);
+        await Parallel.ForEachAsync(Enumerable.Range(0, requests.Count), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = http.RequestAborted }, async (i, stop) =>
+        {
+            answers[i] = await ExecuteAsync(engine, body[requests[i]], stop);
+            // A thousand small requests can have a thousand large results.
+            if (Interlocked.Add(ref bytes, answers[i].Item2.Result.Length) > BatchAnswerBytesMax)
+                answers[i].Item2 = AnalysisOutcome.Failed(AnalysisFaultCode.TooLarge, $"The results of this batch have more than {BatchAnswerBytesMax} bytes; send this request in another one.");
+        });
         await WriteAsync(http, 200, json =>
         {
             json.WriteStartObject();
@@ -46,27 +47,11 @@ static class AnalysisEndpoints
             json.WriteEndArray();
             json.WriteEndObject();
         });
-    }
+    }, fault => FailAsync(http, fault));
 
     static async Task<(string? Id, AnalysisOutcome Outcome, bool WithMetadata)> ExecuteAsync(IAnalysisEngine engine, ReadOnlyMemory<byte> json, CancellationToken stop) =>
         AnalysisRequestReader.Read(json.Span, out var request) is { } fault ? (null, new AnalysisOutcome(default, fault, null), false)
             : (request!.RequestId, await engine.ExecuteAsync(request, stop), request.Options.IncludeMetadata);
-
-    /// <returns>Null where the body was too large, which has been answered.</returns>
-    static async Task<ReadOnlyMemory<byte>?> ReadAsync(HttpContext http, int bytesMax)
-    {
-        if (http.Request.ContentLength is not { } length || length <= bytesMax)
-        {
-            var body = new ArrayBufferWriter<byte>((int)(http.Request.ContentLength ?? 0) + 1);
-            for (int read; (read = await http.Request.Body.ReadAsync(body.GetMemory(4096), http.RequestAborted)) > 0 && body.WrittenCount + read <= bytesMax + 1;)
-                body.Advance(read);
-            if (body.WrittenCount <= bytesMax)
-                return body.WrittenMemory;
-        }
-        http.Response.Headers.Connection = "close";
-        await FailAsync(http, new AnalysisFault(AnalysisFaultCode.TooLarge, $"The body is larger than {bytesMax} bytes."));
-        return null;
-    }
 
     static Task FailAsync(HttpContext http, AnalysisFault fault) =>
         WriteAsync(http, AnalysisAnswer.StatusOf(fault), json => AnalysisAnswer.Write(json, null, new AnalysisOutcome(default, fault, null), false));

@@ -44,7 +44,7 @@ static unsafe class Autocorrelation
     static void Products(double[] deviations, int count, int firstLag, Span<double> results, CancellationToken cancel)
     {
         var segments = Segments.Of(count);
-        var parts = ArrayPool<double>.Shared.Rent(segments * results.Length);
+        var parts = ArrayPool<double>.Shared.Rent(checked(segments * results.Length));
         fixed (double* d = deviations, part = parts)
         {
             var size = (long)count * ((results.Length / Lanes.Count) + 1);

@@ -7,6 +7,9 @@ namespace Pipeline.Processors.Analysis.Native;
 /// <summary>What relates columns, each of shape (n), or matrices.</summary>
 static class ColumnAlgorithms
 {
+    /// <summary>A million numbers of result.</summary>
+    const int CorrelatedMax = 1000;
+
     public static IEnumerable<NativeAlgorithm> All =>
     [
         new("correlation", "1.0", "One series: its autocorrelation at lag. Two columns: Pearson's r. More: their matrix. Null where nothing varies.",
@@ -34,6 +37,8 @@ static class ColumnAlgorithms
         else
         {
             CheckLengths(call, names, columns);
+            if (columns.Count > CorrelatedMax)
+                throw NativeCall.Fault(AnalysisFaultCode.TooLarge, $"A matrix of correlations has at most {CorrelatedMax} columns.", "/input/columns");
             var matrix = new double[columns.Count * columns.Count];
             call.Check(Correlation.Matrix([.. columns.Select(c => (ReadOnlyMemory<double>)c)], call.Nan, matrix, call.Cancel));
             WriteNames(call, names);

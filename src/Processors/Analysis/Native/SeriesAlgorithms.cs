@@ -10,7 +10,7 @@ static class SeriesAlgorithms
     public static IEnumerable<NativeAlgorithm> All =>
     [
         new("autocorrelation", "1.0", "Correlation of a series with itself, shifted by each lag (Box and Jenkins); null where nothing varies.",
-            new ParameterSet(Nan, new Parameter("lags", ParameterType.Integer, "The largest lag; left out: 40, or one less than there are values.") { Minimum = 1 }), new(0.02, 0.05), Series, Autocorrelated),
+            new ParameterSet(Nan, new Parameter("lags", ParameterType.Integer, "The largest lag; left out: 40, or one less than there are values.") { Minimum = 1, Maximum = 10_000 }), new(0.02, 0.05), Series, Autocorrelated),
         new("ewma", "1.0", "Exponentially weighted moving average (pandas' ewm); give one of alpha, span, com, halflife.",
             new ParameterSet(Nan, new Parameter("alpha", ParameterType.Number, "Weight of the newest value.") { ExclusiveMinimum = 0, Maximum = 1 },
                 new Parameter("span", ParameterType.Number, "alpha = 2 / (span + 1).") { Minimum = 1 }, new Parameter("com", ParameterType.Number, "alpha = 1 / (1 + com).") { Minimum = 0 },

@@ -23,6 +23,9 @@ sealed class WorkerPool(PythonOptions options, TimeProvider clock, ILogger log)
     /// <summary>Workers that live: idle ones and those with a call.</summary>
     public int Living => Volatile.Read(ref _living);
 
+    /// <summary>How often everything that workers had imported was given up.</summary>
+    public int Generation => Volatile.Read(ref _generation);
+
     public int Idle => _idle.Reader.Count;
 
     /// <summary>Calls that wait for a worker.</summary>

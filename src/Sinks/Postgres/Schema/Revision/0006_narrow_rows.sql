@@ -1,4 +1,6 @@
 -- Rows that cost less to write. Views show these tables; they are made again when the files are applied.
+-- Batches wait here, before they hold anything, as they do for an erasure; what follows locks tables in another order than they do.
+LOCK TABLE offsets IN EXCLUSIVE MODE;
 DROP VIEW IF EXISTS pipeline.objects, pipeline.tasks;
 
 -- A row is made by one batch of the log, since its first offset, and added to by later ones while the log's owner remembers it; after that the same key goes on in another row.

@@ -1,9 +1,9 @@
-namespace Pipeline.Ingest.Events;
+namespace Pipeline.Sinks.Hosting;
 
 /// <summary>
-/// The bytes of all bodies that are being read or await the broker. The bound makes overload an answer (503) and not an exhausted process.
+/// The bytes of all bodies that are being read or worked on. The bound makes overload an answer (503) and not an exhausted process.
 /// </summary>
-sealed class InFlightBytes(long max)
+public sealed class InFlightBytes(long max)
 {
     long _bytes;
 
