@@ -40,15 +40,18 @@ readonly unsafe struct MomentFold<T, TOrder> : IFold<Moments>
 
     public static Moments Merge(in Moments left, in Moments right) => Moments.Merge(left, right);
 
-    /// <summary>So many values are added up before they are added to a block's, so that small ones beside large ones are not lost one by one.</summary>
-    const int StretchLength = 256;
+    /// <summary>
+    /// So many values are added up plainly, four in a lane, before they are added to a block's with the error of the addition carried along: small ones beside a large one are each
+    /// rounded away, and by hundreds that counts.
+    /// </summary>
+    const int StretchLength = 64;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static Moments Block(double* values, int count)
     {
         var sum = default(SumFold<T>).Of(values, count);
         var mean = sum / count;
-        var all = new Powers(values[0]);
+        var all = new Totals(values[0]);
         for (var at = 0; at < count; at += StretchLength)
             all.Add(Stretch(values + at, Math.Min(StretchLength, count - at), T.All(mean.High), T.All(mean.Low)));
         return all.And(sum, mean, count);
@@ -111,16 +114,9 @@ readonly unsafe struct MomentFold<T, TOrder> : IFold<Moments>
             _max = T.Max(other._max, _max);
         }
 
-        public readonly Moments And(Twofold sum, Twofold mean, int count)
-        {
-            var squares = Lanes.Total(_s2);
-            var vary = !(squares <= Moments.NothingSquared * mean.High * mean.High);
-            if (!TOrder.Fourth)
-                return new(count, sum, One(squares, vary), default, default, 0, 0);
-            return new(count, sum, One(squares, vary), One(Lanes.Total(_s3), vary), One(Lanes.Total(_s4), vary), Least(_min), Greatest(_max));
-        }
+        public readonly (T S2, T S3, T S4) Sums => (_s2, _s3, _s4);
 
-        static Twofold One(double total, bool vary) => new(vary ? total : 0, 0);
+        public readonly (double Min, double Max) Extremes => (Least(_min), Greatest(_max));
 
         static double Least(T lanes)
         {
@@ -139,5 +135,56 @@ readonly unsafe struct MomentFold<T, TOrder> : IFold<Moments>
                 v[0] = Math.Max(v[0], v[i]);
             return v[0];
         }
+    }
+
+    /// <summary>The stretches of a block, and what rounding took from their sums.</summary>
+    struct Totals(double any)
+    {
+        Powers _powers = new(any);
+        T _e2 = T.All(0), _e3 = T.All(0), _e4 = T.All(0);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Add(in Powers stretch)
+        {
+            var before = _powers.Sums;
+            _powers.Add(stretch);
+            var (after, added) = (_powers.Sums, stretch.Sums);
+            _e2 += Lost(before.S2, added.S2, after.S2);
+            if (!TOrder.Fourth)
+                return;
+            _e3 += Lost(before.S3, added.S3, after.S3);
+            _e4 += Lost(before.S4, added.S4, after.S4);
+        }
+
+        /// <summary>a + b − sum, without any error (Knuth).</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static T Lost(T a, T b, T sum)
+        {
+            var fromB = sum - a;
+            return (a - (sum - fromB)) + (b - fromB);
+        }
+
+        public readonly Moments And(Twofold sum, Twofold mean, int count)
+        {
+            var sums = _powers.Sums;
+            var squares = Total(sums.S2, _e2);
+            if (squares.High <= Moments.NothingSquared * mean.High * mean.High)
+                return new(count, sum, default, default, default, TOrder.Fourth ? _powers.Extremes.Min : 0, TOrder.Fourth ? _powers.Extremes.Max : 0);
+            if (!TOrder.Fourth)
+                return new(count, sum, squares, default, default, 0, 0);
+            return new(count, sum, squares, Total(sums.S3, _e3), Total(sums.S4, _e4), _powers.Extremes.Min, _powers.Extremes.Max);
+        }
+
+        /// <summary>The lanes added up as a tree, the same at every width.</summary>
+        static Twofold Total(T lanes, T errors)
+        {
+            var v = stackalloc double[Lanes.Count];
+            var e = stackalloc double[Lanes.Count];
+            lanes.Store(v);
+            errors.Store(e);
+            return ((Lane(v, e, 0) + Lane(v, e, 4)) + (Lane(v, e, 2) + Lane(v, e, 6))) + ((Lane(v, e, 1) + Lane(v, e, 5)) + (Lane(v, e, 3) + Lane(v, e, 7)));
+        }
+
+        static Twofold Lane(double* v, double* e, int i) => double.IsFinite(v[i]) ? Twofold.Sum(v[i], e[i]) : new(v[i], 0);
     }
 }

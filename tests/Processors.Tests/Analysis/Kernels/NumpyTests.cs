@@ -16,15 +16,23 @@ public sealed class NumpyTests(ITestOutputHelper output)
 
     const double Ulp = 1.0 / (1L << 52);
 
-    static readonly int Seed = int.TryParse(Environment.GetEnvironmentVariable("PIPELINE_SEED"), out var given) ? given : Random.Shared.Next();
+    /// <summary>One that was once 4.4 ulp × condition apart: a kurtosis beside an outlier.</summary>
+    const int Outlier = 1429422336;
+
+    static readonly int Any = int.TryParse(Environment.GetEnvironmentVariable("PIPELINE_SEED"), out var given) ? given : Random.Shared.Next();
+
+    int Seed { get; set; }
 
     readonly SortedDictionary<string, double> _worst = [];
 
     readonly List<string> _apart = [];
 
-    [Fact]
-    public async Task Ten_thousand_series_come_out_as_in_numpy_and_scipy()
+    [Theory]
+    [InlineData(null)]
+    [InlineData(Outlier)]
+    public async Task Ten_thousand_series_come_out_as_in_numpy_and_scipy(int? seed)
     {
+        Seed = seed ?? Any;
         output.WriteLine($"PIPELINE_SEED={Seed}");
         if (!await RunsAsync("-c", "import numpy, scipy"))
             Assert.Skip("/usr/bin/python3 has no numpy and scipy: apt-get install python3-numpy python3-scipy");
@@ -39,7 +47,7 @@ public sealed class NumpyTests(ITestOutputHelper output)
         Assert.True(_apart.Count == 0, $"PIPELINE_SEED={Seed}, {_apart.Count} apart:\n{string.Join('\n', _apart.Take(20))}");
     }
 
-    static (double P, int Bins, int Lag) Asked(int index, int length)
+    (double P, int Bins, int Lag) Asked(int index, int length)
     {
         var random = new Random(Seed + index + 1);
         return (random.Next(5) switch { 0 => 0, 1 => 1, 2 => random.Next(101) / 100.0, _ => random.NextDouble() }, 1 + random.Next(50), random.Next(Math.Min(length, 5)));
@@ -118,7 +126,7 @@ public sealed class NumpyTests(ITestOutputHelper output)
             _apart.Add($"series {index}: {figure} is {ours:R}, numpy's {numpy:R}, {off:F1} ulp × condition apart (scale {scale:R})");
     }
 
-    static async Task<double[]> ReferenceAsync(int from, int to)
+    async Task<double[]> ReferenceAsync(int from, int to)
     {
         var (input, result) = (Path.GetTempFileName(), Path.GetTempFileName());
         await using (var stream = File.Create(input))
