@@ -38,10 +38,10 @@ static class EngineEndpoints
             await new Problem(501, "analysis_not_configured", "No engine is configured here (Pipeline:Analysis:Engines).").WriteAsync(http);
             return;
         }
-        var (answer, error) = await engines.AskAsync(path, body, http.RequestAborted);
+        var answer = await engines.AskAsync(path, body, http.RequestAborted);
         if (answer is null)
         {
-            await new Problem(503, "engine_unavailable", $"No engine answered: {error}") { RetryAfter = TimeSpan.FromSeconds(1) }.WriteAsync(http);
+            await new Problem(503, "engine_unavailable", "No engine answered; /health says which and why.") { RetryAfter = TimeSpan.FromSeconds(1) }.WriteAsync(http);
             return;
         }
         using (answer)

@@ -47,10 +47,10 @@ sealed class EnginePool : IDisposable
 
     /// <param name="path">Below the engine's address.</param>
     /// <param name="body">Null for GET.</param>
-    /// <returns>An engine's answer, whole, or why there is none.</returns>
-    public async Task<(HttpResponseMessage? Answer, string Error)> AskAsync(string path, ReadOnlyMemory<byte>? body, CancellationToken stop)
+    /// <returns>An engine's answer, whole; null where none could be asked: <see cref="States"/> says why.</returns>
+    public async Task<HttpResponseMessage?> AskAsync(string path, ReadOnlyMemory<byte>? body, CancellationToken stop)
     {
-        var (errors, broken, full) = (new List<string>(), 0, (HttpResponseMessage?)null);
+        var (failed, refusal) = (0, (HttpResponseMessage?)null);
         foreach (var engine in InTurn())
         {
             Interlocked.Increment(ref engine.Pending);
@@ -61,17 +61,17 @@ sealed class EnginePool : IDisposable
                     request.Content = new ReadOnlyMemoryContent(bytes) { Headers = { ContentType = new("application/json") } };
                 // The whole answer is here before any of it goes on, so that an engine that ends in its middle costs nothing but time.
                 var response = await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, stop);
-                if (response.StatusCode is not (HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable))
-                    return (response, "");
-                // Another one may have room, or what this one lacks.
-                full = response;
+                refusal?.Dispose();
+                refusal = response;
+                // Another one may have room; or what this one lacks, or a worker that lives on, which is tried once.
+                if (response.StatusCode is not (HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable) || (response.StatusCode == HttpStatusCode.ServiceUnavailable && ++failed > 1))
+                    return response;
             }
             catch (Exception e) when (e is HttpRequestException or IOException || (e is TaskCanceledException && !stop.IsCancellationRequested))
             {
                 (engine.AvoidUntil, engine.LastError) = (_clock.GetUtcNow() + _avoidFor, e.Message);
-                errors.Add($"{engine.Address}: {e.Message}");
                 // A request that ended one engine may end the next one as well: after its body was sent it is tried once more, and not carried to all of them.
-                if (e is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } && ++broken > 1)
+                if (e is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } && ++failed > 1)
                     break;
             }
             finally
@@ -79,7 +79,7 @@ sealed class EnginePool : IDisposable
                 Interlocked.Decrement(ref engine.Pending);
             }
         }
-        return (full, string.Join("; ", errors));
+        return refusal;
     }
 
     /// <summary>Those that answer before those that do not, the least busy first; equals take turns.</summary>

@@ -11,7 +11,7 @@ namespace Pipeline.Processors.Analysis;
 /// </summary>
 sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, ResultCache cache, TimeProvider clock, ILogger<AnalysisEngine> log) : IAnalysisEngine
 {
-    /// <summary>From here a kernel is worth a thread of its own; below, starting one would cost as much.</summary>
+    /// <summary>From here a kernel is worth a thread of its own; below, starting one would cost as much. One that takes everything from its parameters cannot be estimated, and gets one.</summary>
     static readonly TimeSpan Long = TimeSpan.FromMilliseconds(5);
 
     readonly AlgorithmRegistry _registry = new(python);
@@ -84,7 +84,7 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
     {
         var deadline = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock);
         var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stop);
-        var work = WorkAsync(algorithm, request, algorithm.Cost.Of(metadata.N) > Long, both.Token);
+        var work = WorkAsync(algorithm, request, algorithm.Reads.Length == 0 || algorithm.Cost.Of(metadata.N) > Long, both.Token);
         try
         {
             return new AnalysisOutcome(await work.WaitAsync(both.Token), null, metadata);
