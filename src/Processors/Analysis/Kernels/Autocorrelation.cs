@@ -35,6 +35,9 @@ static unsafe class Autocorrelation
         rented.AsSpan(kept.Values.Length, padded - kept.Values.Length).Clear();
         var squares = Centered.Write(kept.Values, rented.AsSpan(0, kept.Values.Length));
         Products(rented, kept.Values.Length, firstLag, results, cancel);
+        // What rounds otherwise than the squares is not quite 1 at lag 0.
+        if (firstLag == 0 && !results.IsEmpty)
+            results[0] = squares;
         foreach (ref var r in results)
             r /= squares;
         ArrayPool<double>.Shared.Return(rented);
@@ -69,24 +72,27 @@ static unsafe class Autocorrelation
     readonly struct LagWork<T>(double* d, int count, int firstLag, int lags, double* parts, CancellationToken cancel) : ISegmentWork
         where T : struct, ILanes<T>
     {
-        const int BlockLength = 2048, StretchLength = 256;
+        const int BlockLength = 2048, StretchLength = 128;
 
         public void Do(int segment)
         {
             var totals = parts + ((long)segment * lags);
             new Span<double>(totals, lags).Clear();
-            var sums = stackalloc double[Lanes.Count * Lanes.Count];
+            var sums = stackalloc double[2 * Lanes.Count * Lanes.Count];
             var end = Math.Min(count, (segment + 1) * Segments.Length);
             for (var at = segment * Segments.Length; at < end && !cancel.IsCancellationRequested; at += BlockLength)
             {
                 for (var lag = 0; lag < lags; lag += Lanes.Count)
                 {
                     var length = Math.Min(BlockLength, end - at);
-                    new Span<double>(sums, Lanes.Count * Lanes.Count).Clear();
+                    new Span<double>(sums, 2 * Lanes.Count * Lanes.Count).Clear();
                     for (var from = 0; from < length; from += StretchLength)
                         Eight(d + at + from, Math.Min(StretchLength, length - from), firstLag + lag, sums);
                     for (var i = 0; i < Math.Min(Lanes.Count, lags - lag); i++)
-                        totals[lag + i] += Lanes.Total(T.Load(sums + (i * Lanes.Count)));
+                    {
+                        var sum = sums + (2 * i * Lanes.Count);
+                        totals[lag + i] += Lanes.Total(T.Load(sum), T.Load(sum + Lanes.Count)).Value;
+                    }
                 }
             }
         }
@@ -109,14 +115,24 @@ static unsafe class Autocorrelation
                 s6 = T.Fma(value, T.Load(partner + 6), s6);
                 s7 = T.Fma(value, T.Load(partner + 7), s7);
             }
-            (T.Load(sums) + s0).Store(sums);
-            (T.Load(sums + 8) + s1).Store(sums + 8);
-            (T.Load(sums + 16) + s2).Store(sums + 16);
-            (T.Load(sums + 24) + s3).Store(sums + 24);
-            (T.Load(sums + 32) + s4).Store(sums + 32);
-            (T.Load(sums + 40) + s5).Store(sums + 40);
-            (T.Load(sums + 48) + s6).Store(sums + 48);
-            (T.Load(sums + 56) + s7).Store(sums + 56);
+            Add(s0, sums);
+            Add(s1, sums + 16);
+            Add(s2, sums + 32);
+            Add(s3, sums + 48);
+            Add(s4, sums + 64);
+            Add(s5, sums + 80);
+            Add(s6, sums + 96);
+            Add(s7, sums + 112);
+        }
+
+        /// <param name="to">Eight lanes of sums, and behind them what rounding took from those.</param>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void Add(T stretch, double* to)
+        {
+            var before = T.Load(to);
+            var sum = before + stretch;
+            sum.Store(to);
+            (T.Load(to + Lanes.Count) + Lanes.Lost(before, stretch, sum)).Store(to + Lanes.Count);
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Pipeline.Processors.Analysis.Kernels;
 
 /// <summary>
@@ -74,4 +76,26 @@ static unsafe class Lanes
         lanes.Store(v);
         return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
     }
+
+    /// <summary>What rounding took from <paramref name="sum"/> of a and b: a + b − sum, without any error (Knuth, TAOCP 2, 4.2.2).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Lost<T>(T a, T b, T sum)
+        where T : struct, ILanes<T>
+    {
+        var fromB = sum - a;
+        return (a - (sum - fromB)) + (b - fromB);
+    }
+
+    /// <summary>As <see cref="Total{T}(T)"/>, each lane with what rounding took from it.</summary>
+    public static Twofold Total<T>(T lanes, T lost)
+        where T : struct, ILanes<T>
+    {
+        var v = stackalloc double[Count];
+        var e = stackalloc double[Count];
+        lanes.Store(v);
+        lost.Store(e);
+        return ((Lane(v, e, 0) + Lane(v, e, 4)) + (Lane(v, e, 2) + Lane(v, e, 6))) + ((Lane(v, e, 1) + Lane(v, e, 5)) + (Lane(v, e, 3) + Lane(v, e, 7)));
+    }
+
+    static Twofold Lane(double* v, double* e, int i) => double.IsFinite(v[i]) ? Twofold.Sum(v[i], e[i]) : new(v[i], 0);
 }

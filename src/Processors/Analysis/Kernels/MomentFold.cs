@@ -149,42 +149,22 @@ readonly unsafe struct MomentFold<T, TOrder> : IFold<Moments>
             var before = _powers.Sums;
             _powers.Add(stretch);
             var (after, added) = (_powers.Sums, stretch.Sums);
-            _e2 += Lost(before.S2, added.S2, after.S2);
+            _e2 += Lanes.Lost(before.S2, added.S2, after.S2);
             if (!TOrder.Fourth)
                 return;
-            _e3 += Lost(before.S3, added.S3, after.S3);
-            _e4 += Lost(before.S4, added.S4, after.S4);
-        }
-
-        /// <summary>a + b − sum, without any error (Knuth).</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static T Lost(T a, T b, T sum)
-        {
-            var fromB = sum - a;
-            return (a - (sum - fromB)) + (b - fromB);
+            _e3 += Lanes.Lost(before.S3, added.S3, after.S3);
+            _e4 += Lanes.Lost(before.S4, added.S4, after.S4);
         }
 
         public readonly Moments And(Twofold sum, Twofold mean, int count)
         {
             var sums = _powers.Sums;
-            var squares = Total(sums.S2, _e2);
+            var squares = Lanes.Total(sums.S2, _e2);
             if (squares.High <= Moments.NothingSquared * mean.High * mean.High)
                 return new(count, sum, default, default, default, TOrder.Fourth ? _powers.Extremes.Min : 0, TOrder.Fourth ? _powers.Extremes.Max : 0);
             if (!TOrder.Fourth)
                 return new(count, sum, squares, default, default, 0, 0);
-            return new(count, sum, squares, Total(sums.S3, _e3), Total(sums.S4, _e4), _powers.Extremes.Min, _powers.Extremes.Max);
+            return new(count, sum, squares, Lanes.Total(sums.S3, _e3), Lanes.Total(sums.S4, _e4), _powers.Extremes.Min, _powers.Extremes.Max);
         }
-
-        /// <summary>The lanes added up as a tree, the same at every width.</summary>
-        static Twofold Total(T lanes, T errors)
-        {
-            var v = stackalloc double[Lanes.Count];
-            var e = stackalloc double[Lanes.Count];
-            lanes.Store(v);
-            errors.Store(e);
-            return ((Lane(v, e, 0) + Lane(v, e, 4)) + (Lane(v, e, 2) + Lane(v, e, 6))) + ((Lane(v, e, 1) + Lane(v, e, 5)) + (Lane(v, e, 3) + Lane(v, e, 7)));
-        }
-
-        static Twofold Lane(double* v, double* e, int i) => double.IsFinite(v[i]) ? Twofold.Sum(v[i], e[i]) : new(v[i], 0);
     }
 }

@@ -78,8 +78,7 @@ readonly unsafe struct SumFold<T> : IFold<Twofold>
     static void Add(ref T sum, ref T error, T value)
     {
         var next = sum + value;
-        var added = next - sum;
-        error += (sum - (next - added)) + (value - added);
+        error += Lanes.Lost(sum, value, next);
         sum = next;
     }
 

@@ -16,8 +16,8 @@ public sealed class NumpyTests(ITestOutputHelper output)
 
     const double Ulp = 1.0 / (1L << 52);
 
-    /// <summary>One that was once 4.4 ulp × condition apart: a kurtosis beside an outlier.</summary>
-    const int Outlier = 1429422336;
+    /// <summary>Once more than 4 ulp × condition apart: a kurtosis beside an outlier, an autocorrelation at lag 0.</summary>
+    const int Outlier = 1429422336, NoLag = 1942630337;
 
     static readonly int Any = int.TryParse(Environment.GetEnvironmentVariable("PIPELINE_SEED"), out var given) ? given : Random.Shared.Next();
 
@@ -30,6 +30,7 @@ public sealed class NumpyTests(ITestOutputHelper output)
     [Theory]
     [InlineData(null)]
     [InlineData(Outlier)]
+    [InlineData(NoLag)]
     public async Task Ten_thousand_series_come_out_as_in_numpy_and_scipy(int? seed)
     {
         Seed = seed ?? Any;
