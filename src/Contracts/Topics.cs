@@ -5,6 +5,15 @@ public static class Topics
 {
     public const string EfficiencyEvents = "efficiency.events";
 
+    /// <summary>What is to be analysed, keyed by request id.</summary>
+    public const string AnalysisRequests = "analysis.requests";
+
+    /// <summary>What came of it, keyed likewise. May repeat a result: the task's row is the answer.</summary>
+    public const string AnalysisResults = "analysis.results";
+
+    /// <summary>Of a result: whose request it was; absent where it is the default one.</summary>
+    public const string TenantHeaderName = "tenant";
+
     /// <summary>Tenant of everything that names none.</summary>
     public const string DefaultTenant = "default";
 

@@ -9,11 +9,13 @@ using Pipeline.Ingest.Engines;
 using Pipeline.Ingest.Events;
 using Pipeline.Ingest.Health;
 using Pipeline.Ingest.Statistics;
+using Pipeline.Ingest.Tasks;
 using Pipeline.Sinks.Health;
 using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Influx;
 using Pipeline.Sinks.Postgres;
 using Pipeline.Sinks.Postgres.Erasure;
+using Pipeline.Sinks.Postgres.Tasks;
 using Pipeline.Sinks.Prometheus;
 
 namespace Pipeline.Ingest;
@@ -52,6 +54,11 @@ static class IngestHost
         services.AddHostedService(p => p.GetRequiredService<IngestCounts>());
         services.AddSingleton<ErasureRequests>();
         services.AddSingleton<DeadLetterReader>();
+        services.AddSingleton<TaskRequests>();
+        services.AddSingleton<TaskReader>();
+        services.AddSingleton<RequestProducer>();
+        services.AddSingleton<TaskWaits>();
+        services.AddHostedService(p => p.GetRequiredService<TaskWaits>());
         services.AddSingleton<FloodReader>();
         services.AddSingleton<FloodWatch>();
         services.AddHostedService(p => p.GetRequiredService<FloodWatch>());

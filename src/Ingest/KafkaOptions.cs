@@ -17,6 +17,10 @@ public sealed class KafkaOptions
     [Required]
     public string EventsTopic { get; set; } = Topics.EfficiencyEvents;
 
+    /// <summary>Topic that requests of analyses go to. Default <c>analysis.requests</c>.</summary>
+    [Required]
+    public string RequestsTopic { get; set; } = Topics.AnalysisRequests;
+
     /// <summary>How long the broker may take to acknowledge before a client is told to retry. Default 10 s.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan DeliveryTimeout { get; set; } = TimeSpan.FromSeconds(10);

@@ -6,6 +6,7 @@ using Pipeline.Ingest.Events;
 using Pipeline.Ingest.Health;
 using Pipeline.Ingest.Operations;
 using Pipeline.Ingest.Statistics;
+using Pipeline.Ingest.Tasks;
 using Pipeline.Sinks.Hosting;
 
 return await new HostProgram("pipeline-ingest", IngestHost.Version, IngestHost.Sections)
@@ -27,10 +28,12 @@ return await new HostProgram("pipeline-ingest", IngestHost.Version, IngestHost.S
         var strict = api.MapGroup("").AddEndpointFilterFactory(KnownParameters.Refuse);
         strict.MapStatistics();
         strict.MapPerformance();
+        strict.MapTasks();
         if (app.Services.GetRequiredService<IOptions<IngestOptions>>().Value.Operations)
         {
             api.MapGroup("ops").MapDeadLetters();
             strict.MapErasures();
+            strict.MapGroup("ops").MapTaskMonitor();
         }
     },
 }.RunAsync(args);

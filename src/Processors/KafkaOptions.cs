@@ -30,6 +30,13 @@ public sealed class KafkaOptions
     /// <summary>Topics that the events roads consume. Default <c>efficiency.events</c> alone.</summary>
     public List<TopicOptions> EventTopics { get; set; } = [];
 
+    /// <summary>Topics that role analysis consumes. Default <c>analysis.requests</c> alone.</summary>
+    public List<TopicOptions> RequestTopics { get; set; } = [];
+
+    /// <summary>Topic that role analysis writes results to and role results-postgres stores them from. Default <c>analysis.results</c>.</summary>
+    [Required]
+    public string ResultsTopic { get; set; } = Topics.AnalysisResults;
+
     /// <summary>Consumer groups are named this and the road, such as <c>pipeline.events-postgres</c>. Default <c>pipeline.</c>.</summary>
     public string GroupPrefix { get; set; } = "pipeline.";
 
@@ -51,6 +58,16 @@ public sealed class KafkaOptions
     public Dictionary<string, string> Client { get; set; } = [];
 
     public IReadOnlyList<TopicOptions> Events => EventTopics.Count > 0 ? EventTopics : [new TopicOptions { Name = Topics.EfficiencyEvents }];
+
+    public IReadOnlyList<TopicOptions> Requests => RequestTopics.Count > 0 ? RequestTopics : [new TopicOptions { Name = Topics.AnalysisRequests }];
+
+    /// <summary>What a process of these roles needs: made where it is missing, and asked for by its health.</summary>
+    public IReadOnlyList<string> NamesFor(IReadOnlySet<string> roles) =>
+    [
+        .. Events.Select(t => t.Name),
+        .. roles.Contains(Roles.Analysis) ? Requests.Select(t => t.Name) : [],
+        .. roles.Contains(Roles.Analysis) || roles.Contains(Roles.ResultsPostgres) ? [ResultsTopic] : Array.Empty<string>(),
+    ];
 
     public AdminClientConfig Admin() => new(new Dictionary<string, string>(Client)) { BootstrapServers = BootstrapServers, ClientId = "pipeline-processors" };
 

@@ -109,4 +109,19 @@ static partial class Log
 
     [LoggerMessage(57, LogLevel.Warning, "InfluxDB was to keep points for {Days} days, and does not: {Problem}")]
     public static partial void PointsNotRetained(this ILogger log, double days, string problem);
+
+    [LoggerMessage(60, LogLevel.Warning, "The hold on {Tasks} running tasks could not be renewed: {Reason}")]
+    public static partial void LeasesNotKept(this ILogger log, int tasks, string reason);
+
+    [LoggerMessage(61, LogLevel.Error, "The producer of results met a fatal error and is replaced: {Reason}")]
+    public static partial void ResultProducerReplaced(this ILogger log, string reason);
+
+    [LoggerMessage(62, LogLevel.Warning, "{Tasks} tasks were abandoned: nobody read their records in time")]
+    public static partial void TasksNotRead(this ILogger log, int tasks);
+
+    [LoggerMessage(63, LogLevel.Information, "{Tasks} tasks that ended long ago were removed")]
+    public static partial void TasksForgotten(this ILogger log, int tasks);
+
+    [LoggerMessage(64, LogLevel.Warning, "Looking after old tasks waits: {Reason}")]
+    public static partial void TaskKeepingWaits(this ILogger log, string reason);
 }

@@ -16,7 +16,8 @@ sealed class ProcessorMetrics
     readonly System.Collections.Concurrent.ConcurrentBag<RoadHost> _roads = [];
     readonly Counter<long> _published, _handedOver, _returned, _deadlines, _rebuilds, _lettersReceived, _workRestarts;
     readonly Counter<long> _weeksDropped, _idsTrimmed, _tombstonesTrimmed;
-    readonly Histogram<double> _delay;
+    readonly Counter<long> _analyses, _requests, _answers;
+    readonly Histogram<double> _delay, _analysisTime;
     readonly Meter _meter;
     volatile IReadOnlyDictionary<string, long> _queueMessages = new Dictionary<string, long>();
     long _outboxBacklog;
@@ -29,7 +30,7 @@ sealed class ProcessorMetrics
         _batches = meter.CreateCounter<long>("pipeline_process_batches", description: "Transactions committed.");
         _points = meter.CreateCounter<long>("pipeline_write_points", description: "Points that InfluxDB acknowledged, repeats included.");
         _skipped = meter.CreateCounter<long>("pipeline_write_skipped_events", description: "Events passed over by events-influx, by reason; intentional: events-postgres dead-letters invalid ones, what a tombstone covers is erased, and what is older than InfluxDB keeps points is beyond_retention.");
-        _lost = meter.CreateCounter<long>("pipeline_write_lost_offsets", description: "Offsets that left the log before events-influx read them; a replay from PostgreSQL can bring their points.");
+        _lost = meter.CreateCounter<long>("pipeline_write_lost_offsets", description: "Offsets that left the log before a road read them whose offsets live in Kafka; points of events-influx can come back by a replay from PostgreSQL.");
         _halved = meter.CreateCounter<long>("pipeline_write_halved_batches", description: "Writes that InfluxDB refused as a whole, for one bad line or for their size, and that were halved.");
         _refused = meter.CreateCounter<long>("pipeline_write_refused_points", description: "Points that InfluxDB refused as data; each is a dead letter.");
         _untrustedHeaders = meter.CreateCounter<long>("pipeline_process_untrusted_headers", description: "Records whose ingest header was ignored, by road and topic: the topic is configured not to trust headers.");
@@ -58,6 +59,11 @@ sealed class ProcessorMetrics
         _weeksDropped = meter.CreateCounter<long>("pipeline_retention_dropped_weeks", description: "Weeks of rows that were dropped; what was counted of them stays.");
         _idsTrimmed = meter.CreateCounter<long>("pipeline_retention_trimmed_ids", description: "Ids taken from the ledger because no copy of their events can come any more.");
         _tombstonesTrimmed = meter.CreateCounter<long>("pipeline_retention_trimmed_tombstones", description: "Tombstones that a later one covers, or that nothing can come for any more.");
+        _analyses = meter.CreateCounter<long>("pipeline_analysis_executions", description: "Requests that the engine ended, whoever asked, by algorithm, engine (native, python) and outcome: completed, cached, or a fault's code.");
+        _analysisTime = meter.CreateHistogram<double>("pipeline_analysis_seconds", "s", "What completed executions took, by algorithm and engine.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 300] });
+        _requests = meter.CreateCounter<long>("pipeline_analysis_requests", description: "Records of analysis.requests that were read, by outcome: executed, job (waits in a queue of its priority), invalid, conflict, ended_before, set_aside.");
+        _answers = meter.CreateCounter<long>("pipeline_analysis_answers", description: "Results that results-postgres read, by outcome: stored, known (the task had ended), invalid.");
         _delay = meter.CreateHistogram<double>("pipeline_process_delay_seconds", "s", "From the broker's time of a batch's oldest event to its commit.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800] });
     }
@@ -159,6 +165,9 @@ sealed class ProcessorMetrics
 
     public void QueueMessages(IReadOnlyDictionary<string, long> messages) => _queueMessages = messages;
 
+    /// <summary>Messages in each of RabbitMQ's queues, as last asked.</summary>
+    public IReadOnlyDictionary<string, long> LastQueueMessages => _queueMessages;
+
     public void WorkRestarted(string work) => _workRestarts.Add(1, Label("work", work));
 
     public void PublisherRebuilt() => _rebuilds.Add(1);
@@ -166,6 +175,22 @@ sealed class ProcessorMetrics
     public void LetterReceived(bool stored) => _lettersReceived.Add(1, Label("outcome", stored ? "stored" : "known"));
 
     public void OutboxBacklog(long letters) => Interlocked.Exchange(ref _outboxBacklog, letters);
+
+    public void Analysed(string algorithm, Analysis.AnalysisOutcome outcome)
+    {
+        var engine = Label("engine", outcome.Metadata?.Engine ?? "none");
+        _analyses.Add(1, Label("algorithm", algorithm), engine, Label("outcome", outcome.Fault?.Code ?? (outcome.Metadata!.IsCached ? "cached" : "completed")));
+        if (outcome is { Fault: null, Metadata: { IsCached: false } made })
+            _analysisTime.Record(made.Duration.TotalSeconds, Label("algorithm", algorithm), engine);
+    }
+
+    public void RequestRead(string outcome) => _requests.Add(1, Label("outcome", outcome));
+
+    public void AnswersRead(string outcome, int answers)
+    {
+        if (answers > 0)
+            _answers.Add(answers, Label("outcome", outcome));
+    }
 
     void Add(string outcome, long n)
     {

@@ -7,6 +7,7 @@ using Npgsql;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using Pipeline.Processors.Analysis;
+using Pipeline.Processors.Analysis.Requests;
 using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Erasure;
 using Pipeline.Processors.Events;
@@ -49,7 +50,7 @@ static class ProcessorsHost
         services.AddSingleton(p => new RecordReading(new Turns(int.MaxValue), new ProcessingDeadline(Options<ProcessorsOptions>(p).ProcessingDeadline, TimeProvider.System),
             new FailureLimit(Options<ProcessorsOptions>(p).FaultyRecordsMax, TimeProvider.System)));
         services.AddSingleton<ITopicLogs>(p => new TopicLogs(p.GetRequiredService<IAdminClient>(), p.GetRequiredService<TopicDescriber>(), p.GetRequiredService<Breakers>().Kafka, TimeProvider.System));
-        services.AddSingleton(p => new TopicSetup(p.GetRequiredService<IAdminClient>(), p.GetRequiredService<TopicDescriber>(), Options<KafkaOptions>(p), TimeProvider.System, p.GetRequiredService<ILogger<TopicSetup>>()));
+        services.AddSingleton(p => new TopicSetup(p.GetRequiredService<IAdminClient>(), p.GetRequiredService<TopicDescriber>(), Options<KafkaOptions>(p), Options<KafkaOptions>(p).NamesFor(roles), TimeProvider.System, p.GetRequiredService<ILogger<TopicSetup>>()));
         services.AddSingleton<RoadServices>();
         services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-processors")));
         services.AddSingleton<DeadLetterWriter>();
@@ -66,10 +67,17 @@ static class ProcessorsHost
         if (roles.Contains(Roles.EventsInflux))
             AddEventsInflux(services);
         if (roles.Contains(Roles.Failures))
+        {
             services.AddFailures();
+            services.AddDeadRequests();
+        }
+        if (roles.Contains(Roles.Engine) || roles.Contains(Roles.Analysis))
+            services.AddEngine();
         if (roles.Contains(Roles.Analysis))
             services.AddAnalysis();
-        AddHealth(services);
+        if (roles.Contains(Roles.ResultsPostgres))
+            services.AddResultsPostgres();
+        AddHealth(services, roles);
         services.AddSingleton<PrometheusText>();
         services.AddSingleton(p => Sdk.CreateMeterProviderBuilder().AddMeter(ProcessorMetrics.MeterName, DependencyWatch.MeterName, "System.Runtime")
             .AddReader(p.GetRequiredService<PrometheusText>().Reader).Build());
@@ -146,8 +154,8 @@ static class ProcessorsHost
         services.AddSingleton<KilledRecords>();
         services.AddSingleton<PointWriter>();
         services.AddSingleton(p => new Dependency("influxdb", TimeProvider.System, p.GetRequiredService<InfluxWriter>().PingAsync));
-        AddRoad(services, (p, host) => new EventsInfluxRoad(Options<KafkaOptions>(p), p.GetRequiredService<ITopicLogs>(), p.GetRequiredService<PointWriter>(),
-            new EventsInfluxSettings(host.CommittedAsync, p.GetRequiredService<KilledRecords>(), p.GetRequiredService<RecordReading>(), TimeProvider.System)
+        AddRoad(services, (p, host) => new EventsInfluxRoad(Options<KafkaOptions>(p), p.GetRequiredService<PointWriter>(),
+            new EventsInfluxSettings(new CommittedPlace(p.GetRequiredService<ITopicLogs>(), host.CommittedAsync, p.GetRequiredService<PointWriter>().PlaceLost), p.GetRequiredService<KilledRecords>(), p.GetRequiredService<RecordReading>(), TimeProvider.System)
             {
                 Erasures = p.GetRequiredService<TombstoneReader>(),
                 Postgres = p.GetRequiredService<Breakers>().Postgres,
@@ -164,13 +172,13 @@ static class ProcessorsHost
         services.AddSingleton<IHostedService>(p => new RoadHost(host => newRoad(p, host), ready(p), p.GetRequiredService<IOptions<KafkaOptions>>(),
             p.GetRequiredService<IOptions<ProcessorsOptions>>(), p.GetRequiredService<RoadServices>()));
 
-    static void AddHealth(IServiceCollection services)
+    static void AddHealth(IServiceCollection services, IReadOnlySet<string> roles)
     {
         // Asked by a client of its own, so that health does not wait for what the roads ask.
         services.AddSingleton(p =>
         {
             var describer = new TopicDescriber(() => NewAdmin(p), TimeProvider.System);
-            return new Dependency(Dependencies.Kafka, TimeProvider.System, stop => describer.DescribeAsync(Options<KafkaOptions>(p).Events.Select(t => t.Name), TimeSpan.FromSeconds(3), stop));
+            return new Dependency(Dependencies.Kafka, TimeProvider.System, stop => describer.DescribeAsync(Options<KafkaOptions>(p).NamesFor(roles), TimeSpan.FromSeconds(3), stop));
         });
         services.AddSingleton<ClockSkew>();
         services.AddSingleton(p => new Dependency("postgres", TimeProvider.System, p.GetRequiredService<ClockSkew>().AskAsync));

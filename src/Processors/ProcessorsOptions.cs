@@ -11,10 +11,16 @@ public static class Roles
     /// <summary>Publishes the dead letters of every road to RabbitMQ, and stores those that come from there.</summary>
     public const string Failures = "failures";
 
-    /// <summary>Executes analyses for whoever calls it.</summary>
+    /// <summary>Executes analyses for whoever calls it, by HTTP and gRPC.</summary>
+    public const string Engine = "engine";
+
+    /// <summary>The same, and the requests of the topic, with RabbitMQ for retries and long ones.</summary>
     public const string Analysis = "analysis";
 
-    public static readonly string[] All = [EventsPostgres, EventsInflux, Failures, Analysis];
+    /// <summary>Stores the results of the topic's requests.</summary>
+    public const string ResultsPostgres = "results-postgres";
+
+    public static readonly string[] All = [EventsPostgres, EventsInflux, Failures, Engine, Analysis, ResultsPostgres];
 
     /// <summary>Analyses run where they are asked for: they take an interpreter and memory.</summary>
     public static readonly string[] Default = [EventsPostgres, EventsInflux, Failures];
@@ -25,7 +31,7 @@ public sealed class ProcessorsOptions : IValidatableObject
 {
     public const string Section = "Pipeline:Processors";
 
-    /// <summary>Comma-separated roles of this process. Default: events-postgres,events-influx,failures. The fourth is analysis.</summary>
+    /// <summary>Comma-separated roles of this process. Default: events-postgres,events-influx,failures. The others are engine, analysis and results-postgres.</summary>
     public string Roles { get; set; } = string.Join(',', Processors.Roles.Default);
 
     /// <summary>Events of one batch, that is of one transaction. Default 5,000.</summary>

@@ -9,7 +9,7 @@ namespace Pipeline.Pipeline.Tests;
 /// <summary>Analyses from the client's body over Ingest to an engine and back, with engines that die.</summary>
 public sealed class AnalysisHttpTests
 {
-    static readonly (string, string) Engine = ("Pipeline__Processors__Roles", "analysis");
+    static readonly (string, string) Engine = ("Pipeline__Processors__Roles", "engine");
 
     static CancellationToken Stop => TestContext.Current.CancellationToken;
 

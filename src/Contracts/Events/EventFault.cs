@@ -28,6 +28,7 @@ public enum FaultReason : byte
     ProcessorFailed,
     RetriesExhausted,
     UnreadableMessage,
+    AnalysisRefused,
 }
 
 /// <summary>One fault: its reason and, where there is one, the field it is about (a name of the contract, never text of the sender).</summary>
@@ -63,6 +64,7 @@ public readonly record struct EventFault(FaultReason Reason, string? Field = nul
         FaultReason.ProcessorFailed => "processor_failed",
         FaultReason.RetriesExhausted => "retries_exhausted",
         FaultReason.UnreadableMessage => "unreadable_message",
+        FaultReason.AnalysisRefused => "analysis_refused",
         _ => "none",
     };
 
@@ -99,6 +101,7 @@ public readonly record struct EventFault(FaultReason Reason, string? Field = nul
         FaultReason.ProcessorFailed => "The processor failed on this record in a way that trying again does not mend.",
         FaultReason.RetriesExhausted => "Every attempt failed for a passing cause.",
         FaultReason.UnreadableMessage => "The message in the queue is none of ours.",
+        FaultReason.AnalysisRefused => "The analysis cannot be executed as it was asked for.",
         _ => "",
     };
 }

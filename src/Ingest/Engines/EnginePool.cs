@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Pipeline.Sinks.Hosting;
 
@@ -15,6 +16,8 @@ public sealed record EngineState(Uri Address, int Pending, string? LastError);
 /// </summary>
 sealed class EnginePool : IDisposable
 {
+    static readonly TimeSpan StateWithin = TimeSpan.FromSeconds(3);
+
     readonly Engine[] _engines;
     readonly TimeSpan _avoidFor;
     readonly TimeProvider _clock;
@@ -80,6 +83,24 @@ sealed class EnginePool : IDisposable
             }
         }
         return refusal;
+    }
+
+    /// <summary>What every engine says of itself; its error where it does not answer.</summary>
+    public async Task<IResult> AskAllAsync(string path, CancellationToken stop) =>
+        TypedResults.Json(new { engines = await Task.WhenAll(_engines.Select(e => AskAsync(e, path, stop))) }, Events.BatchAnswer.Json);
+
+    async Task<object> AskAsync(Engine engine, string path, CancellationToken stop)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        deadline.CancelAfter(StateWithin);
+        try
+        {
+            return new { address = engine.Address, pending = Volatile.Read(ref engine.Pending), state = (JsonElement?)await _http.GetFromJsonAsync<JsonElement>(new Uri(engine.Address, path), deadline.Token), error = (string?)null };
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested && e is HttpRequestException or IOException or JsonException or OperationCanceledException)
+        {
+            return new { address = engine.Address, pending = Volatile.Read(ref engine.Pending), state = (JsonElement?)null, error = (string?)e.Message };
+        }
     }
 
     /// <summary>Those that answer before those that do not, the least busy first; equals take turns.</summary>

@@ -15,6 +15,7 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
     static readonly TimeSpan Long = TimeSpan.FromMilliseconds(5);
 
     readonly AlgorithmRegistry _registry = new(python);
+    readonly CostCorrections _costs = new();
 
     /// <summary>Long kernels run on as many threads as there are cores: threads of the pool are what stores and brokers are waited for with.</summary>
     readonly SemaphoreSlim _cores = new(Environment.ProcessorCount);
@@ -25,7 +26,32 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
     /// <summary>Requests that are being executed, those included whose caller has already been answered with a timeout.</summary>
     public int Running => _running;
 
+    /// <summary>About what a request takes: the algorithm's own estimate, corrected by how it did before. Zero for what cannot be asked for, which fails at once.</summary>
+    public TimeSpan CostOf(AnalysisRequest request)
+    {
+        try
+        {
+            var algorithm = _registry.Choose(request).Description;
+            return algorithm.Cost.Of(Count(request.Input)) * _costs.Correction(algorithm.Name);
+        }
+        catch (AnalysisException)
+        {
+            return TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>Counts what is executed here.</summary>
+    public ProcessorMetrics? Metrics { get; init; }
+
     public async Task<AnalysisOutcome> ExecuteAsync(AnalysisRequest request, CancellationToken stop)
+    {
+        var outcome = await TryAsync(request, stop);
+        // A name that nobody has would be a label of the sender's choice.
+        Metrics?.Analysed(outcome.Metadata is null ? "unknown" : request.Algorithm, outcome);
+        return outcome;
+    }
+
+    async Task<AnalysisOutcome> TryAsync(AnalysisRequest request, CancellationToken stop)
     {
         var began = clock.GetTimestamp();
         try
@@ -51,7 +77,10 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
             // 5. A result is what would come out again; a fault may not be.
             if (key is { } made && outcome.Fault is null)
                 cache.Add(made, outcome.Result);
-            return outcome with { Metadata = outcome.Metadata! with { Duration = clock.GetElapsedTime(began) } };
+            var took = clock.GetElapsedTime(began);
+            if (outcome.Fault is null)
+                _costs.Note(request.Algorithm, chosen.Description.Cost.Of(n), took);
+            return outcome with { Metadata = outcome.Metadata! with { Duration = took } };
         }
         catch (AnalysisException e)
         {

@@ -1,20 +1,29 @@
 using Microsoft.Extensions.Options;
 using Pipeline.Processors.Analysis.Http;
 using Pipeline.Processors.Analysis.Python;
+using Pipeline.Processors.Analysis.Requests;
 using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Processors.Analysis;
 
-/// <summary>What role <c>analysis</c> is made of.</summary>
+/// <summary>What roles <c>engine</c> and <c>analysis</c> execute with.</summary>
 static class AnalysisHost
 {
-    public static void AddAnalysis(this IServiceCollection services)
+    /// <summary>Once, whichever roles ask for them.</summary>
+    public static void AddAnalysisSettings(this IServiceCollection services)
     {
-        services.AddArea<AnalysisSettings>(AnalysisSettings.Section);
+        if (!services.Any(s => s.ServiceType == typeof(IConfigureOptions<AnalysisSettings>)))
+            services.AddArea<AnalysisSettings>(AnalysisSettings.Section);
+    }
+
+    public static void AddEngine(this IServiceCollection services)
+    {
+        services.AddAnalysisSettings();
         services.AddSingleton(p => new PythonEngine(Settings(p), TimeProvider.System, p.GetRequiredService<ILogger<PythonEngine>>()));
         services.AddHostedService(p => p.GetRequiredService<PythonEngine>());
         services.AddSingleton(p => new ResultCache(Settings(p), TimeProvider.System));
-        services.AddSingleton(p => new AnalysisEngine(Settings(p), p.GetRequiredService<PythonEngine>(), p.GetRequiredService<ResultCache>(), TimeProvider.System, p.GetRequiredService<ILogger<AnalysisEngine>>()));
+        services.AddSingleton(p => new AnalysisEngine(Settings(p), p.GetRequiredService<PythonEngine>(), p.GetRequiredService<ResultCache>(), TimeProvider.System, p.GetRequiredService<ILogger<AnalysisEngine>>())
+        { Metrics = p.GetRequiredService<ProcessorMetrics>() });
         services.AddSingleton(p => new AnalysisBodies(Settings(p)));
         services.AddSingleton<IAnalysisEngine>(p => p.GetRequiredService<AnalysisEngine>());
     }
@@ -27,6 +36,7 @@ static class AnalysisHost
         {
             algorithms = engine.Algorithms.Count,
             running = engine.Running,
+            running_tasks = services.GetService<RunningTasks>()?.Count,
             cache = services.GetRequiredService<ResultCache>().Figures,
             python = python.State,
             workers = new { living = python.Pool.Living, idle = python.Pool.Idle, waiting = python.Pool.Waiting, retired = python.Pool.Retired },

@@ -7,7 +7,8 @@ namespace Pipeline.Processors.Analysis;
 /// <param name="N">Values that were analysed.</param>
 /// <param name="Worker">The Python worker's process.</param>
 /// <param name="IsCached">It was computed for an earlier request.</param>
-sealed record AnalysisMetadata(string Engine, string AlgorithmVersion, TimeSpan Duration, long N, int? Worker = null, bool IsCached = false);
+/// <param name="Attempts">Of a request that came by the topic: how often it was executed.</param>
+sealed record AnalysisMetadata(string Engine, string AlgorithmVersion, TimeSpan Duration, long N, int? Worker = null, bool IsCached = false, int? Attempts = null);
 
 /// <summary>What came of a request: a result or a fault.</summary>
 /// <param name="Result">A JSON object in UTF-8; empty with a fault. NaN and infinities are null in it.</param>

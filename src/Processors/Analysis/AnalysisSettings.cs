@@ -27,4 +27,28 @@ public sealed class AnalysisSettings : PythonOptions
     /// <summary>A result is remembered where making it is estimated to take longer than this: below, looking costs as much. Default 5 ms.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan CacheFrom { get; set; } = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>A request of the topic that is estimated to take longer waits in a queue of its priority instead of holding its partition. Default 200 ms.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
+    public TimeSpan LongFrom { get; set; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Such requests that run at a time, shared by the priorities 8 : 3 : 1. Default: the number of cores.</summary>
+    [Range(1, 1000)]
+    public int JobsMax { get; set; } = Environment.ProcessorCount;
+
+    /// <summary>What a request of the topic may take at most, whatever its own timeout: less than RabbitMQ's consumer timeout of 30 minutes. Default 20 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:25:00")]
+    public TimeSpan JobTimeoutMax { get; set; } = TimeSpan.FromMinutes(20);
+
+    /// <summary>A process that has not renewed its hold on a task for so long has lost it. Default 30 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:03", "00:10:00")]
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>A task of which nobody read the record for so long is abandoned: longer than a backlog lasts. Default a day.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "365.00:00:00")]
+    public TimeSpan UnreadAfter { get; set; } = TimeSpan.FromDays(1);
+
+    /// <summary>How long tasks that ended are kept with their results. Default 30 days.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "3650.00:00:00")]
+    public TimeSpan TasksFor { get; set; } = TimeSpan.FromDays(30);
 }

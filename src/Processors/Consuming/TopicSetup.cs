@@ -7,7 +7,8 @@ namespace Pipeline.Processors.Consuming;
 /// Makes the consumed topics where they are missing. Log-append time, because the ledger's memory is counted in the broker's time; three
 /// replicas of which two must have a record where there are three brokers, because "accepted" is to survive the loss of one.
 /// </summary>
-sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, KafkaOptions options, TimeProvider clock, ILogger<TopicSetup> log)
+/// <param name="names">The topics.</param>
+sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, KafkaOptions options, IReadOnlyList<string> names, TimeProvider clock, ILogger<TopicSetup> log)
 {
     const string TimestampType = "message.timestamp.type", LogAppendTime = "LogAppendTime", MinInSync = "min.insync.replicas";
     static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10), Pause = TimeSpan.FromSeconds(2);
@@ -41,9 +42,9 @@ sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, KafkaOptio
             configuration[MinInSync] = "2";
         try
         {
-            await admin.CreateTopicsAsync(options.Events.Select(t => new TopicSpecification
+            await admin.CreateTopicsAsync(names.Select(name => new TopicSpecification
             {
-                Name = t.Name, NumPartitions = options.Partitions, ReplicationFactor = (short)(brokers >= 3 ? 3 : -1), Configs = configuration,
+                Name = name, NumPartitions = options.Partitions, ReplicationFactor = (short)(brokers >= 3 ? 3 : -1), Configs = configuration,
             }), new CreateTopicsOptions { RequestTimeout = Timeout });
         }
         catch (CreateTopicsException e) when (e.Results.All(r => !r.Error.IsError || r.Error.Code == ErrorCode.TopicAlreadyExists))
@@ -57,7 +58,7 @@ sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, KafkaOptio
     {
         try
         {
-            await describer.DescribeAsync(options.Events.Select(t => t.Name), Timeout, CancellationToken.None);
+            await describer.DescribeAsync(names, Timeout, CancellationToken.None);
             return true;
         }
         catch (Exception e) when (e is KafkaException or TopicUnavailableException)
@@ -71,7 +72,7 @@ sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, KafkaOptio
     {
         try
         {
-            foreach (var topic in await admin.DescribeConfigsAsync(options.Events.Select(t => new ConfigResource { Type = ResourceType.Topic, Name = t.Name }),
+            foreach (var topic in await admin.DescribeConfigsAsync(names.Select(name => new ConfigResource { Type = ResourceType.Topic, Name = name }),
                 new DescribeConfigsOptions { RequestTimeout = Timeout }))
                 if (topic.Entries.TryGetValue(TimestampType, out var type) && type.Value != LogAppendTime)
                     log.TopicTakesProducersTime(topic.ConfigResource.Name, type.Value);

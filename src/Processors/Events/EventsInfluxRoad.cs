@@ -13,26 +13,14 @@ namespace Pipeline.Processors.Events;
 /// Writes each valid event as a point, at least once; a point written again overwrites itself. Offsets live in Kafka. Invalid events are
 /// skipped and counted here, because events-postgres dead-letters them.
 /// </summary>
-sealed class EventsInfluxRoad(KafkaOptions kafka, ITopicLogs logs, PointWriter points, EventsInfluxSettings settings) : IRoad
+sealed class EventsInfluxRoad(KafkaOptions kafka, PointWriter points, EventsInfluxSettings settings) : IRoad
 {
     public string Name => Roles.EventsInflux;
 
     public IReadOnlyList<string> TopicNames { get; } = [.. kafka.Events.Select(t => t.Name)];
 
     public IPartitionRoad Open(TopicPartition partition) =>
-        new InfluxPartition(this, points, partition, kafka.Events.First(t => t.Name == partition.Topic), settings);
-
-    /// <summary>Where the group stopped, or the log's start where it never was. A place that is no longer in the log is named and counted: its points can come only from a replay.</summary>
-    internal async Task<InfluxPosition> PositionAsync(TopicPartition partition, CancellationToken stop)
-    {
-        var topicId = await logs.ReadIdAsync(partition.Topic);
-        var extent = await logs.ReadExtentAsync(partition);
-        var stored = await settings.Committed(partition, stop);
-        if (stored is not { } offset)
-            return new InfluxPosition(topicId, extent.Start, extent.End, 0);
-        return offset >= extent.Start && offset <= extent.End ? new InfluxPosition(topicId, offset, extent.End, 0)
-            : new InfluxPosition(topicId, extent.Start, extent.End, points.PlaceLost(partition, offset, extent));
-    }
+        new InfluxPartition(points, partition, kafka.Events.First(t => t.Name == partition.Topic), settings);
 }
 
 /// <summary>Stores the points of batches, and apart from them those that InfluxDB refuses.</summary>
@@ -84,23 +72,15 @@ sealed class PointWriter(InfluxWriter influx, DeadLetterWriter letters, Breakers
 
     public void Erased() => metrics.Erased(Road);
 
-    /// <returns>How many offsets were lost; 0 where the log is another one, which nobody can count.</returns>
-    public long PlaceLost(TopicPartition partition, long offset, LogExtent extent)
+    /// <summary>The points of what is gone from the log can come only from a replay.</summary>
+    public void PlaceLost(TopicPartition partition, long offset, LogExtent extent)
     {
-        var lost = Math.Max(0, extent.Start - offset);
-        metrics.PlaceLost(Road, lost);
+        metrics.PlaceLost(Road, Math.Max(0, extent.Start - offset));
         log.PlaceLost(Road, partition.ToString(), offset, extent.Start, extent.End);
-        return lost;
     }
 }
 
-/// <param name="Offset">From where to consume.</param>
-/// <param name="End">The log's end when it was asked.</param>
-/// <param name="Lost">Offsets between the group's place and the log's start.</param>
-readonly record struct InfluxPosition(string TopicId, long Offset, long End, long Lost);
-
-/// <param name="Committed">Where the group stopped.</param>
-sealed record EventsInfluxSettings(Func<TopicPartition, CancellationToken, Task<long?>> Committed, KilledRecords Killed, RecordReading Reading, TimeProvider Clock)
+sealed record EventsInfluxSettings(CommittedPlace Place, KilledRecords Killed, RecordReading Reading, TimeProvider Clock)
 {
     /// <summary>
     /// After a death: how long events-postgres of the same process may stand still while it goes ahead through what the log holds when it is acquired. Only events-postgres finds a
@@ -115,7 +95,7 @@ sealed record EventsInfluxSettings(Func<TopicPartition, CancellationToken, Task<
 }
 
 /// <summary>One partition on its way to InfluxDB.</summary>
-sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPartition partition, TopicOptions topic, EventsInfluxSettings settings) : IPartitionRoad
+sealed class InfluxPartition(PointWriter writer, TopicPartition partition, TopicOptions topic, EventsInfluxSettings settings) : IPartitionRoad
 {
     LogPlace? _log;
     EventRecord? _record;
@@ -130,9 +110,9 @@ sealed class InfluxPartition(EventsInfluxRoad road, PointWriter writer, TopicPar
 
     public async Task<long> AcquireAsync(CancellationToken stop)
     {
-        var (topicId, offset, end, lost) = await road.PositionAsync(partition, stop);
+        var (topicId, offset, end, lost) = await settings.Place.FindAsync(partition, stop);
         Counts += new PartitionCounts(LostOffsets: lost);
-        _log = new LogPlace(road.Name, partition.Topic, topicId, partition.Partition.Value);
+        _log = new LogPlace(Roles.EventsInflux, partition.Topic, topicId, partition.Partition.Value);
         _record = new EventRecord(topic, topicId, settings.Clock);
         if (settings.PostgresPatience > TimeSpan.Zero && (settings.Reading.IsSuspected(partition) || await settings.Killed.IsSuspectedAsync(_log, stop)))
             await settings.Killed.PassedAsync(_log, end, settings.PostgresPatience, settings.Clock, stop);

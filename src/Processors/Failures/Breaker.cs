@@ -3,13 +3,17 @@ using Polly.CircuitBreaker;
 
 namespace Pipeline.Processors.Failures;
 
+/// <summary>It was not tried, and that is no fault of what was to be tried.</summary>
+public class NotTriedException(string message, TimeSpan retryAfter, Exception? inner = null) : Exception(message, inner)
+{
+    public TimeSpan RetryAfter { get; } = retryAfter;
+}
+
 /// <summary>The breaker of a dependency is open: it is not asked, and nothing was sent to it.</summary>
 public sealed class DependencyUnavailableException(string dependency, TimeSpan retryAfter, Exception? inner = null)
-    : Exception($"{dependency} failed too often and is not asked for {retryAfter.TotalSeconds:F1} s", inner)
+    : NotTriedException($"{dependency} failed too often and is not asked for {retryAfter.TotalSeconds:F1} s", retryAfter, inner)
 {
     public string Dependency { get; } = dependency;
-
-    public TimeSpan RetryAfter { get; } = retryAfter;
 }
 
 /// <summary>

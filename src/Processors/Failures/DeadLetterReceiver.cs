@@ -12,6 +12,8 @@ namespace Pipeline.Processors.Failures;
 /// </summary>
 sealed class DeadLetterReceiver(DeadLetterWriter letters, Breaker postgres, ProcessorMetrics metrics, Task schemaReady, FailureTools tools) : BackgroundService
 {
+    public IReadOnlyList<DeadLetterFollower> Followers { get; init; } = [];
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, tools.Stop.Refusing);
@@ -26,6 +28,8 @@ sealed class DeadLetterReceiver(DeadLetterWriter letters, Breaker postgres, Proc
             tools.Log.UnreadableMessage(message.Queue, record.Log.TopicId);
         // Acknowledged after it is stored: a crash in between delivers it again, and then it is known.
         await tools.PersistAsync(message.Queue, async stop => metrics.LetterReceived(await StoreAsync(record, message, stop)), message.Stopping);
+        foreach (var follower in Followers.Where(f => f.Consumer == record.Log.Consumer))
+            await tools.PersistAsync(message.Queue, stop => follower.FollowAsync(record, stop), message.Stopping);
     }
 
     async Task<bool> StoreAsync(FailedRecord record, Delivery message, CancellationToken stop)
@@ -42,7 +46,8 @@ sealed class DeadLetterReceiver(DeadLetterWriter letters, Breaker postgres, Proc
         }
     }
 
-    static DeadLetter Letter(FailedRecord record) => new()
+    /// <summary>A failed record as the letter that is stored.</summary>
+    public static DeadLetter Letter(FailedRecord record) => new()
     {
         Offset = record.Offset,
         Tenant = record.Tenant,

@@ -33,7 +33,7 @@ sealed record FailedRecord
     public required DateTimeOffset FailedFirst { get; init; }
     public required DateTimeOffset FailedLast { get; init; }
 
-    /// <summary>How often it was tried, from 1.</summary>
+    /// <summary>How often it was tried. 0 for a record that did not fail, and only waits in a queue of RabbitMQ.</summary>
     public int Attempt { get; init; } = 1;
 
     public string? Algorithm { get; init; }

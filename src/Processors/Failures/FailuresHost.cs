@@ -17,7 +17,8 @@ static class FailuresHost
             return;
         services.AddArea<RabbitMqOptions>(RabbitMqOptions.Section);
         services.AddSingleton(p => new RabbitMqConnector(Options(p), p.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(p => new RabbitMqTopology(Options(p), [.. p.GetServices<RoadName>().Select(r => r.Name)]));
+        services.AddSingleton(p => new RabbitMqTopology(Options(p), [.. p.GetServices<RoadName>().Select(r => r.Name)],
+            [.. p.GetServices<JobQueue>().Select(j => (j.Name, j.Road))]));
         services.AddSingleton(p => new RabbitMqPublisher(p.GetRequiredService<RabbitMqConnector>(), p.GetRequiredService<RabbitMqTopology>(),
             p.GetRequiredService<Breakers>().RabbitMq, p.GetRequiredService<ProcessorMetrics>(), ArmedPoints.FromEnvironment<HandOverPoint>()));
         services.AddSingleton<TopologyAtStart>();
@@ -34,11 +35,15 @@ static class FailuresHost
     }
 
     /// <summary>A road whose failures climb the ladder: its work queue and the receiver of its retries.</summary>
-    public static void AddRetriedRoad(this IServiceCollection services, string road, Func<IServiceProvider, Func<FailedRecord, CancellationToken, Task>> handler)
+    public static void AddRetriedRoad(this IServiceCollection services, string road, Func<IServiceProvider, Func<FailedRecord, CancellationToken, Task>> handler) =>
+        services.AddRetriedRoad(road, p => new RetriedRoad(road, handler(p)));
+
+    /// <inheritdoc cref="AddRetriedRoad(IServiceCollection, string, Func{IServiceProvider, Func{FailedRecord, CancellationToken, Task}})"/>
+    public static void AddRetriedRoad(this IServiceCollection services, string road, Func<IServiceProvider, RetriedRoad> retried)
     {
         services.AddRabbitMq();
         services.AddSingleton(new RoadName(road));
-        services.AddSingleton<IHostedService>(p => new WorkReceiver(new RetriedRoad(road, handler(p)), p.GetRequiredService<RetryLadder>(), p.GetRequiredService<FailureTools>()));
+        services.AddSingleton<IHostedService>(p => new WorkReceiver(retried(p), p.GetRequiredService<RetryLadder>(), p.GetRequiredService<FailureTools>()));
     }
 
     /// <summary>Role failures: the outbox, and the receiver of dead letters.</summary>
@@ -46,7 +51,8 @@ static class FailuresHost
     {
         services.AddRabbitMq();
         services.AddSingleton<IHostedService>(p => new DeadLetterReceiver(p.GetRequiredService<DeadLetterWriter>(), p.GetRequiredService<Breakers>().Postgres,
-            p.GetRequiredService<ProcessorMetrics>(), p.GetRequiredService<SchemaAtStart>().Ready, p.GetRequiredService<FailureTools>()));
+            p.GetRequiredService<ProcessorMetrics>(), p.GetRequiredService<SchemaAtStart>().Ready, p.GetRequiredService<FailureTools>())
+        { Followers = [.. p.GetServices<DeadLetterFollower>()] });
         services.AddSingleton<IHostedService>(p =>
         {
             var settings = p.GetRequiredService<IOptions<PostgresOptions>>().Value.Build("pipeline-outbox");
@@ -62,3 +68,9 @@ static class FailuresHost
     /// <summary>A road whose failures climb the ladder, for the topology.</summary>
     sealed record RoadName(string Name);
 }
+
+/// <summary>A queue of a road's records that wait for a first attempt, for the topology.</summary>
+sealed record JobQueue(string Name, string Road);
+
+/// <summary>What else is to be done when a record of this consumer has become a dead letter, by whatever way. Called again until it succeeds; then the message is acknowledged.</summary>
+sealed record DeadLetterFollower(string Consumer, Func<FailedRecord, CancellationToken, Task> FollowAsync);

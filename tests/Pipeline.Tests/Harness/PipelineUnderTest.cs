@@ -21,6 +21,17 @@ public sealed class PipelineUnderTest : IAsyncDisposable
     }
 
     public TestTopic Topic { get; }
+
+    /// <summary>Topics of analyses: there where <see cref="WithAnalysisAsync"/> was called.</summary>
+    public TestTopic Requests { get; private set; } = null!;
+
+    /// <inheritdoc cref="Requests"/>
+    public TestTopic Results { get; private set; } = null!;
+
+    string RequestsName => _id + ".requests";
+
+    string ResultsName => _id + ".results";
+
     public TestDatabase Database { get; }
     public InfluxStore? Influx { get; }
     public ConservationWatch Watch { get; }
@@ -32,6 +43,13 @@ public sealed class PipelineUnderTest : IAsyncDisposable
         var topic = await TestTopic.CreateAsync(id, partitions);
         var database = await TestDatabase.CreateAsync(id);
         return new PipelineUnderTest(id, topic, database, influx ?? (withInflux ? await InfluxStore.CreateAsync(id) : null), ownsInflux: influx is null);
+    }
+
+    public async Task<PipelineUnderTest> WithAnalysisAsync(int partitions)
+    {
+        Requests = await TestTopic.CreateAsync(RequestsName, partitions);
+        Results = await TestTopic.CreateAsync(ResultsName, partitions);
+        return this;
     }
 
     public async Task<HostProcess> StartIngestAsync(params (string Name, string Value)[] settings)
@@ -107,12 +125,12 @@ public sealed class PipelineUnderTest : IAsyncDisposable
         return process;
     }
 
-    (string, string)[] IngestSettings() => [.. Common(), ("Pipeline__Kafka__EventsTopic", Topic.Name), .. InfluxSettings()];
+    (string, string)[] IngestSettings() => [.. Common(), ("Pipeline__Kafka__EventsTopic", Topic.Name), ("Pipeline__Kafka__RequestsTopic", RequestsName), .. InfluxSettings()];
 
     (string, string)[] ProcessorsSettings() =>
     [
         .. Common(),
-        ("Pipeline__Kafka__EventTopics__0__Name", Topic.Name), ("Pipeline__Kafka__GroupPrefix", _id + "."), ("Pipeline__Kafka__SessionTimeout", "00:00:06"),
+        ("Pipeline__Kafka__EventTopics__0__Name", Topic.Name), ("Pipeline__Kafka__RequestTopics__0__Name", RequestsName), ("Pipeline__Kafka__ResultsTopic", ResultsName), ("Pipeline__Kafka__GroupPrefix", _id + "."), ("Pipeline__Kafka__SessionTimeout", "00:00:06"),
         ("Pipeline__Kafka__Partitions", $"{Topic.Partitions}"), ("Pipeline__Processors__Roles", Influx is null ? "events-postgres" : "events-postgres,events-influx"),
         .. InfluxSettings(),
     ];
@@ -140,6 +158,8 @@ public sealed class PipelineUnderTest : IAsyncDisposable
         await Watch.DisposeAsync();
         await Database.DisposeAsync();
         await Topic.DisposeAsync();
+        foreach (var topic in (TestTopic?[])[Requests, Results])
+            await (topic?.DisposeAsync() ?? default);
         if (Influx is not null && _ownsInflux)
             await Influx.DisposeAsync();
     }

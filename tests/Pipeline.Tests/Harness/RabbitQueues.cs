@@ -7,15 +7,18 @@ sealed class RabbitQueues : IAsyncDisposable
 {
     static readonly int[] DelaysMs = [100, 200, 300, 400];
 
-    readonly string _uri, _prefix;
+    readonly string _uri, _prefix, _road;
     readonly List<string> _own = [];
     IConnection? _connection;
 
-    RabbitQueues(string uri, string prefix) => (_uri, _prefix) = (uri, prefix);
+    RabbitQueues(string uri, string prefix, string road) => (_uri, _prefix, _road) = (uri, prefix, road);
 
     public string DeadLetters => _prefix + "dead-letters";
-    public string Work => _prefix + "pipeline.work.failing";
+    public string Work => $"{_prefix}pipeline.work.{_road}";
     public string Alone => Work + ".alone";
+
+    /// <summary>Of requests that take long; only analyses have them.</summary>
+    public IReadOnlyList<string> Jobs => _road == "analysis" ? [.. new[] { "high", "normal", "low" }.Select(p => $"{_prefix}pipeline.jobs.{p}")] : [];
 
     /// <summary>Of the shortest delay.</summary>
     public string Retry => $"{_prefix}pipeline.retry.{DelaysMs[0]}";
@@ -28,7 +31,8 @@ sealed class RabbitQueues : IAsyncDisposable
     ];
 
     /// <param name="own">A server of the test; else the run's.</param>
-    public static RabbitQueues Create(OwnRabbit? own = null) => new(own?.Uri ?? TestServers.RabbitMq, $"t{Guid.NewGuid():N}"[..12] + ".");
+    /// <param name="road">Whose retries they are.</param>
+    public static RabbitQueues Create(OwnRabbit? own = null, string road = "failing") => new(own?.Uri ?? TestServers.RabbitMq, $"t{Guid.NewGuid():N}"[..12] + ".", road);
 
     /// <summary>On a channel of its own, which the server may close.</summary>
     public async Task DoAsync(Func<IChannel, Task> act)
@@ -49,7 +53,7 @@ sealed class RabbitQueues : IAsyncDisposable
     /// <summary>Waits until nothing waits anywhere, on two looks that are further apart than the longest delay.</summary>
     public async Task EmptyAsync(TimeSpan within)
     {
-        string[] queues = [DeadLetters, Work, Alone, .. DelaysMs.Select(ms => $"{_prefix}pipeline.retry.{ms}")];
+        string[] queues = [DeadLetters, Work, Alone, .. Jobs, .. DelaysMs.Select(ms => $"{_prefix}pipeline.retry.{ms}")];
         var looks = 0;
         await Until.TrueAsync("every queue is empty", within, async () =>
         {
@@ -92,10 +96,10 @@ sealed class RabbitQueues : IAsyncDisposable
     {
         await DoAsync(async c =>
         {
-            string[] queues = [DeadLetters, Work, Alone, .. DelaysMs.Select(ms => $"{_prefix}pipeline.retry.{ms}"), .. _own];
+            string[] queues = [DeadLetters, Work, Alone, .. Jobs, .. DelaysMs.Select(ms => $"{_prefix}pipeline.retry.{ms}"), .. _own];
             foreach (var queue in queues)
                 await c.QueueDeleteAsync(queue);
-            foreach (var exchange in (string[])[_prefix + "pipeline.work", .. queues])
+            foreach (var exchange in (string[])[_prefix + "pipeline.work", _prefix + "pipeline.jobs", .. queues])
                 await c.ExchangeDeleteAsync(exchange);
         });
         await _connection!.DisposeAsync();

@@ -40,6 +40,8 @@ static class AnalysisAnswer
         if (metadata.Worker is { } worker)
             json.WriteNumber("worker", worker);
         json.WriteBoolean("cached", metadata.IsCached);
+        if (metadata.Attempts is { } attempts)
+            json.WriteNumber("attempts", attempts);
         json.WriteEndObject();
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Pipeline.Contracts.Analysis;
+using Pipeline.Processors.Analysis.Requests;
 
 namespace Pipeline.Processors.Analysis.Http;
 
@@ -15,6 +16,12 @@ static class AnalysisEndpoints
         routes.MapPost("analysis/analyze", AnalyzeAsync);
         routes.MapPost("analysis/batch", AnalyzeBatchAsync);
         routes.MapGet("analysis/algorithms", (IAnalysisEngine engine) => TypedResults.Json(new { algorithms = engine.Algorithms }, Listing));
+        routes.MapGet("analysis/workers", (IServiceProvider services) => TypedResults.Json(AnalysisHost.State(services), Listing));
+        routes.MapGet("analysis/queues", (IServiceProvider services, ProcessorMetrics metrics) => TypedResults.Json(new
+        {
+            jobs_waiting_here = services.GetService<WeightedTurns>()?.Waiting.Zip(JobReceiver.Priorities).ToDictionary(w => w.Second.Name(), w => w.First),
+            rabbitmq = metrics.LastQueueMessages,
+        }, Listing));
     }
 
     static Task AnalyzeAsync(HttpContext http, IAnalysisEngine engine, AnalysisBodies bodies) => bodies.ReadAsync(http, async body =>

@@ -18,7 +18,7 @@ namespace Pipeline.Processors.Failures.RabbitMq;
 /// headers          the record's headers: name, value, name, value, … as bytes; a value may be null
 /// body             value | none (the record has no value) | framed (below)
 /// stage, kind, reason, message, fingerprint          the last failure
-/// failed-first, failed-last, attempt
+/// failed-first, failed-last, attempt                 attempt 0: it waits for its first one, in a queue of jobs
 /// algorithm, algorithm-version                       where one was involved
 /// </code>
 /// A message's header must fit in one frame (128 KiB), a record's key and headers need not: beyond <see cref="HeadersBytesMax"/> they stand in the
@@ -122,7 +122,7 @@ static class FailureMessage
     {
         string?[] texts = [record.Log.Topic, record.Tenant, record.Algorithm, record.AlgorithmVersion];
         return Encoding.UTF8.GetByteCount(record.Identity) <= IdentityBytesMax && texts.All(t => t is null or { Length: <= TextCharactersMax })
-            && record is { Attempt: > 0 and < int.MaxValue, Offset: >= 0, Log.Partition: >= 0 } ? record : throw new FormatException("beyond what a record can be");
+            && record is { Attempt: >= 0 and < int.MaxValue, Offset: >= 0, Log.Partition: >= 0 } ? record : throw new FormatException("beyond what a record can be");
     }
 
     static string OneOf(string text, params string[] known) => known.Contains(text) ? text : throw new FormatException(text);

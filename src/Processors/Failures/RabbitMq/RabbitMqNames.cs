@@ -11,6 +11,11 @@ sealed class RabbitMqNames(string prefix)
     /// <summary>Exchange (topic, keyed by consumer) and queue of the same name.</summary>
     public string DeadLetters { get; } = prefix + "dead-letters";
 
+    /// <summary>Direct, keyed by queue: records that take long and wait for their first attempt.</summary>
+    public string Jobs { get; } = prefix + "pipeline.jobs";
+
+    public string JobQueue(string queue) => $"{Jobs}.{queue}";
+
     public string WorkQueue(string road) => $"{Work}.{road}";
 
     /// <summary>For records that are tried one at a time, because a process ended while it held them.</summary>

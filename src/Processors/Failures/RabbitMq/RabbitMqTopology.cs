@@ -7,8 +7,11 @@ namespace Pipeline.Processors.Failures.RabbitMq;
 /// The exchanges and queues of failures. All queues are quorum queues; those that hand messages on do it at least once and refuse
 /// rather than drop. Measured with the server's default (at-most-once) and the target missing: 100 of 100 confirmed messages were lost.
 /// </summary>
-sealed class RabbitMqTopology(RabbitMqOptions options, IReadOnlyCollection<string> roads)
+/// <param name="jobs">Queues of records that wait for a first attempt, and the road whose they are.</param>
+sealed class RabbitMqTopology(RabbitMqOptions options, IReadOnlyCollection<string> roads, IReadOnlyCollection<(string Queue, string Road)>? jobs = null)
 {
+    readonly IReadOnlyCollection<(string Queue, string Road)> _jobs = jobs ?? [];
+
     /// <summary>The queue of dead letters hands nothing on, so that a limit would drop; from RabbitMQ 4 on there is one unless it is said otherwise.</summary>
     const int NoDeliveryLimit = 2_000_000_000;
 
@@ -35,6 +38,17 @@ sealed class RabbitMqTopology(RabbitMqOptions options, IReadOnlyCollection<strin
             await QueueAsync(channel, Names.AloneQueue(road), alone, stop);
             await channel.QueueBindAsync(Names.AloneQueue(road), Names.Work, RabbitMqNames.AloneKey(road), cancellationToken: stop);
         }
+        if (_jobs.Count > 0)
+            await ExchangeAsync(channel, Names.Jobs, ExchangeType.Direct, null, stop);
+        foreach (var (queue, road) in _jobs)
+        {
+            // Who dies over a job is known by its task's row. A delivery speaks against none: a process holds jobs that only wait for their turn.
+            var arguments = DeadLettering(Names.DeadLetters);
+            arguments["x-delivery-limit"] = NoDeliveryLimit;
+            arguments["x-dead-letter-routing-key"] = road;
+            await QueueAsync(channel, Names.JobQueue(queue), arguments, stop);
+            await channel.QueueBindAsync(Names.JobQueue(queue), Names.Jobs, queue, cancellationToken: stop);
+        }
         foreach (var delay in options.Delays.Distinct())
         {
             var name = Names.Retry(delay);
@@ -51,7 +65,7 @@ sealed class RabbitMqTopology(RabbitMqOptions options, IReadOnlyCollection<strin
     public async Task<IReadOnlyDictionary<string, long>> CountAsync(IChannel channel, CancellationToken stop)
     {
         var counts = new Dictionary<string, long>();
-        foreach (var queue in (IEnumerable<string>)[Names.DeadLetters, .. roads.SelectMany(r => new[] { Names.WorkQueue(r), Names.AloneQueue(r) }), .. options.Delays.Distinct().Select(Names.Retry)])
+        foreach (var queue in (IEnumerable<string>)[Names.DeadLetters, .. roads.SelectMany(r => new[] { Names.WorkQueue(r), Names.AloneQueue(r) }), .. _jobs.Select(j => Names.JobQueue(j.Queue)), .. options.Delays.Distinct().Select(Names.Retry)])
             counts[queue] = (await channel.QueueDeclarePassiveAsync(queue, stop)).MessageCount;
         return counts;
     }

@@ -10,6 +10,13 @@ CREATE VIEW tasks        AS SELECT * FROM {revision}.tasks;
 CREATE VIEW quality      AS SELECT * FROM {revision}.quality;
 CREATE VIEW dead_letters AS SELECT * FROM {revision}.dead_letters UNION ALL SELECT * FROM control.dead_letters;
 
+-- Analyses by their states' names, without their results.
+CREATE VIEW analysis_tasks AS
+SELECT tenant, request_id, algorithm, (ARRAY['high', 'normal', 'low'])[priority] AS priority,
+       (ARRAY['submitted', 'queued', 'scheduled', 'running', 'failed', 'retrying', 'completed', 'abandoned', 'cancelled'])[state] AS state,
+       attempts, submitted_at, finished_at, error_code, error_message, (metadata ->> 'duration_ms')::float8 AS duration_ms, metadata ->> 'engine' AS engine
+FROM control.tasks;
+
 -- The promise as a query: difference is 0 in every snapshot. In flight is the log's end minus next_offset, which only Kafka knows.
 CREATE VIEW conservation AS
 SELECT o.consumer, o.topic, o.topic_id, o.partition, o.first_offset, o.next_offset, o.closed_at,

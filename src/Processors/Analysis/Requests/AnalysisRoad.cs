@@ -1,0 +1,82 @@
+using Confluent.Kafka;
+using Pipeline.Contracts.Analysis;
+using Pipeline.Processors.Consuming;
+using Pipeline.Processors.Failures;
+using Pipeline.Sinks.Postgres;
+
+namespace Pipeline.Processors.Analysis.Requests;
+
+/// <param name="Refusing">From here on the process stops: what is under way ends, nothing new is begun.</param>
+sealed record AnalysisRoadSettings(CommittedPlace Place, RequestWork Work, RecordReading Reading, ProcessorMetrics Metrics, TimeProvider Clock, CancellationToken Refusing);
+
+/// <summary>Executes the requests of <c>analysis.requests</c>. Offsets live in Kafka and move after every outcome is recorded.</summary>
+sealed class AnalysisRoad(KafkaOptions kafka, AnalysisRoadSettings settings) : IRoad
+{
+    public string Name => Roles.Analysis;
+
+    public IReadOnlyList<string> TopicNames { get; } = [.. kafka.Requests.Select(t => t.Name)];
+
+    public IPartitionRoad Open(TopicPartition partition) => new AnalysisPartition(partition, kafka.Requests.First(t => t.Name == partition.Topic), settings);
+}
+
+sealed class AnalysisPartition(TopicPartition partition, TopicOptions topic, AnalysisRoadSettings settings) : IPartitionRoad
+{
+    /// <summary>Requests that share the round trips to the stores. More would delay the first ones' answers.</summary>
+    const int StretchLength = 500;
+
+    LogPlace? _log;
+
+    public PartitionCounts Counts { get; private set; } = PartitionCounts.None;
+
+    public async Task<long> AcquireAsync(CancellationToken stop)
+    {
+        var found = await settings.Place.FindAsync(partition, stop);
+        Counts += new PartitionCounts(LostOffsets: found.Lost);
+        _log = new LogPlace(Roles.Analysis, partition.Topic, found.TopicId, partition.Partition.Value);
+        return found.Offset;
+    }
+
+    public async Task<long> ProcessAsync(RecordBatch batch, CancellationToken stop)
+    {
+        for (var from = 0; from < batch.Records.Count; from += StretchLength)
+        {
+            // A stop waits for what is under way and no longer; the rest is read again by whoever comes next.
+            if (from > 0 && settings.Refusing.IsCancellationRequested)
+                return batch.Records[from].Offset.Value;
+            var records = batch.Records.Skip(from).Take(StretchLength).ToList();
+            var requests = await settings.Reading.TogetherAsync(_log!.ToString(), () => records.ConvertAll(Read), stop);
+            await settings.Work.ExecuteAsync(requests, Count, stop);
+        }
+        return batch.Next;
+    }
+
+    RequestRecord Read(ConsumeResult<byte[], byte[]> record)
+    {
+        var tenant = RequestRecord.TenantOf(topic, record.Message.Headers);
+        var kept = FailedRecord.Of(record, _log!, tenant, RequestRecord.Waits, settings.Clock.GetUtcNow()) with { Attempt = 0 };
+        try
+        {
+            return RequestRecord.Read(kept);
+        }
+        catch (Exception e)
+        {
+            settings.Reading.Threw(record.TopicPartitionOffset, e);
+            return RequestRecord.Read(kept with { Value = null }) with { Record = kept, Fault = new AnalysisFault(AnalysisFaultCode.MalformedRequest, $"Reading it failed: {e.GetType().Name}.") };
+        }
+    }
+
+    void Count(string outcome)
+    {
+        settings.Metrics.RequestRead(outcome);
+        if (outcome is "invalid" or "conflict")
+            Counts += new PartitionCounts(DeadLetters: 1);
+        else if (outcome == "ended_before")
+            Counts += new PartitionCounts(Duplicates: 1);
+        else if (outcome is "job" or "set_aside")
+            Counts += new PartitionCounts(HandedOver: 1);
+    }
+
+    public Task ReleaseAsync(CancellationToken stop) => Task.CompletedTask;
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}

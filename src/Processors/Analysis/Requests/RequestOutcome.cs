@@ -1,0 +1,35 @@
+using System.Buffers;
+using System.Text.Json;
+using Pipeline.Contracts.Analysis;
+using Pipeline.Contracts.Events;
+using Pipeline.Processors.Analysis.Http;
+using Pipeline.Processors.Failures;
+using Pipeline.Sinks.Postgres.Tasks;
+
+namespace Pipeline.Processors.Analysis.Requests;
+
+/// <summary>What an outcome of the engine means for a request of the topic. Pure.</summary>
+static class RequestOutcome
+{
+    /// <summary>Kafka takes records of 1 MB as it comes; a result needs room for its metadata.</summary>
+    public const int ResultBytesMax = 900_000;
+
+    /// <summary>The result as it is produced. One that is too large for a record is told so: by HTTP it could have been fetched.</summary>
+    public static byte[] Result(TaskKey task, AnalysisOutcome outcome, int attempts)
+    {
+        if (outcome.Result.Length > ResultBytesMax)
+            outcome = outcome with { Result = default, Fault = new AnalysisFault(AnalysisFaultCode.TooLarge, $"The result has {outcome.Result.Length} bytes, more than the topic's {ResultBytesMax}; ask for it with POST analyze.") };
+        var buffer = new ArrayBufferWriter<byte>(outcome.Result.Length + 256);
+        using var json = new Utf8JsonWriter(buffer);
+        AnalysisAnswer.Write(json, task.RequestId, outcome with { Metadata = outcome.Metadata is { } known ? known with { Attempts = attempts } : null }, withMetadata: true);
+        json.Flush();
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Why a request has no result: a letter says it in the terms of all letters, and names the engine's own code.</summary>
+    public static FailureCause Cause(AnalysisFault fault, AnalysisRequest? request) => new(request is null ? "receiving" : "processing", fault.IsTransient ? FailureCause.Transient : FailureCause.Invalid,
+        fault.IsTransient ? FaultReason.ProcessorFailed : FaultReason.AnalysisRefused, fault.Path.Length > 0 ? $"{fault.Path}: {fault.Message}" : fault.Message, $"analysis:{fault.Code}");
+
+    /// <summary>A request that shares its id with another one is told by its letter alone: the answer of this id is the other's.</summary>
+    public static FailureCause Conflict { get; } = new("receiving", FailureCause.Invalid, FaultReason.ConflictingDuplicate, "Another request with this request_id and other content was first.");
+}

@@ -1,0 +1,33 @@
+using Pipeline.Processors.Failures;
+using Pipeline.Sinks.Postgres.Tasks;
+
+namespace Pipeline.Processors.Analysis.Requests;
+
+/// <summary>Ends tasks whose request never came, and removes those that ended long ago. Any number of processes may do it at a time.</summary>
+sealed class TaskKeeping(TaskAnswers answers, AnalysisSettings settings, Breaker postgres, Task ready, TimeProvider clock, ILogger<TaskKeeping> log) : BackgroundService
+{
+    static readonly TimeSpan IntervalMost = TimeSpan.FromMinutes(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await ready.WaitAsync(stoppingToken);
+        var least = settings.UnreadAfter < settings.TasksFor ? settings.UnreadAfter : settings.TasksFor;
+        using var timer = new PeriodicTimer(least < IntervalMost ? least : IntervalMost, clock);
+        do
+        {
+            try
+            {
+                // In steps, so that no statement holds many rows.
+                while (await postgres.RunAsync(stop => answers.AbandonUnreadAsync(settings.UnreadAfter, stop), stoppingToken) is > 0 and var abandoned)
+                    log.TasksNotRead(abandoned);
+                while (await postgres.RunAsync(stop => answers.ForgetAsync(settings.TasksFor, stop), stoppingToken) is > 0 and var forgotten)
+                    log.TasksForgotten(forgotten);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                log.TaskKeepingWaits(e.Message);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+}

@@ -1,0 +1,68 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Pipeline.Sinks.Postgres.Tasks;
+
+/// <summary>The only one who completes and abandons tasks. The first answer stays, so that everything here may be repeated.</summary>
+public sealed class TaskAnswers(NpgsqlDataSource database)
+{
+    /// <summary>Of a request whose record nobody read.</summary>
+    public const string NotRead = "not_read";
+
+    const int Step = 5000;
+
+    static readonly string WriteSql = $"""
+        UPDATE control.tasks t SET {TaskColumns.Enter("g.state")}, finished_at = clock_timestamp(), lease_until = NULL,
+            result = g.result, error_code = g.code, error_message = g.message, error_path = g.path, metadata = g.metadata
+        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS g(tenant, request_id, state, result, code, message, path, metadata)
+        WHERE t.tenant = g.tenant AND t.request_id = g.request_id AND t.state < 7
+        """;
+
+    static readonly string NotReadSql = $"""
+        UPDATE control.tasks t SET {TaskColumns.Enter("8")}, finished_at = clock_timestamp(), error_code = $2, error_message = 'Nobody read its record from the topic in time.', error_path = ''
+        WHERE (tenant, request_id) IN (SELECT tenant, request_id FROM control.tasks WHERE state = 1 AND submitted_at < clock_timestamp() - $1 ORDER BY submitted_at LIMIT {Step} FOR UPDATE SKIP LOCKED)
+        """;
+
+    static readonly string ForgetSql = $"""
+        DELETE FROM control.tasks WHERE (tenant, request_id) IN
+            (SELECT tenant, request_id FROM control.tasks WHERE submitted_at < clock_timestamp() - $1 AND finished_at < clock_timestamp() - $1 ORDER BY submitted_at LIMIT {Step} FOR UPDATE SKIP LOCKED)
+        """;
+
+    /// <returns>How many tasks ended by this.</returns>
+    public async Task<int> WriteAsync(IReadOnlyCollection<TaskAnswer> answers, CancellationToken stop)
+    {
+        // Repeated within a batch, the first one counts: a join that finds two takes any.
+        var first = answers.DistinctBy(a => a.Key).ToList();
+        if (first.Count == 0)
+            return 0;
+        await using var command = database.CreateCommand(WriteSql);
+        command.Parameters.Add(Array(NpgsqlDbType.Text, first.Select(a => a.Key.Tenant)));
+        command.Parameters.Add(Array(NpgsqlDbType.Text, first.Select(a => a.Key.RequestId)));
+        command.Parameters.Add(Array(NpgsqlDbType.Smallint, first.Select(a => (short)a.State)));
+        command.Parameters.Add(Array(NpgsqlDbType.Json, first.Select(a => a.Result)));
+        command.Parameters.Add(Array(NpgsqlDbType.Text, first.Select(a => a.Error?.Code)));
+        command.Parameters.Add(Array(NpgsqlDbType.Text, first.Select(a => a.Error?.Message)));
+        command.Parameters.Add(Array(NpgsqlDbType.Text, first.Select(a => a.Error?.Path)));
+        command.Parameters.Add(Array(NpgsqlDbType.Json, first.Select(a => a.Metadata)));
+        return await command.ExecuteNonQueryAsync(stop);
+    }
+
+    /// <summary>Ends what was submitted so long ago without being read: the process that was to produce it died before it did, or the topic has forgotten it.</summary>
+    public async Task<int> AbandonUnreadAsync(TimeSpan after, CancellationToken stop)
+    {
+        await using var command = database.CreateCommand(NotReadSql);
+        command.Parameters.AddWithValue(after);
+        command.Parameters.AddWithValue(NotRead);
+        return await command.ExecuteNonQueryAsync(stop);
+    }
+
+    /// <summary>Removes tasks that ended so long ago.</summary>
+    public async Task<int> ForgetAsync(TimeSpan after, CancellationToken stop)
+    {
+        await using var command = database.CreateCommand(ForgetSql);
+        command.Parameters.AddWithValue(after);
+        return await command.ExecuteNonQueryAsync(stop);
+    }
+
+    static NpgsqlParameter Array<T>(NpgsqlDbType type, IEnumerable<T> values) => new NpgsqlParameter<T[]> { NpgsqlDbType = NpgsqlDbType.Array | type, TypedValue = [.. values] };
+}

@@ -1,0 +1,157 @@
+using Npgsql;
+using NpgsqlTypes;
+using Pipeline.Contracts.Analysis;
+
+namespace Pipeline.Sinks.Postgres.Tasks;
+
+/// <summary>What is to be done with a request that was read.</summary>
+public enum Admission
+{
+    Execute = 1,
+
+    /// <summary>It has ended, by an answer or by a cancellation.</summary>
+    Ended = 2,
+
+    /// <summary>Another request with this id was first.</summary>
+    Conflict = 3,
+
+    /// <summary>Another process began to execute it and did not end: it may have been its death.</summary>
+    Begun = 4,
+}
+
+/// <summary>Whether a task may be executed here now.</summary>
+public enum Claim
+{
+    Missing = 0,
+    Ours = 1,
+    Ended = 2,
+
+    /// <summary>Another process executes it.</summary>
+    Leased = 3,
+
+    /// <summary>Another process executed it and has not renewed its lease.</summary>
+    Vanished = 4,
+}
+
+/// <summary>The side of tasks of those who execute them. Nothing here writes an answer.</summary>
+/// <param name="owner">This process.</param>
+/// <param name="lease">How long an execution counts as alive without being renewed.</param>
+public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeSpan lease)
+{
+    static readonly string AdmitSql = $"""
+        WITH given AS (
+            SELECT * FROM unnest($1, $2, $3, $4, $5, $6) WITH ORDINALITY AS g(tenant, request_id, digest, algorithm, priority, runs, i)
+        ), found AS (
+            SELECT g.i, g.runs, t.tenant, t.request_id, t.state, t.digest = g.digest AS same, t.state = 4 AND t.owner IS DISTINCT FROM $7 AS begun
+            FROM given g JOIN control.tasks t USING (tenant, request_id) FOR UPDATE OF t
+        ), known AS (
+            UPDATE control.tasks t SET {TaskColumns.Enter("2")}, owner = NULL, lease_until = NULL
+            FROM found f WHERE NOT f.runs AND t.tenant = f.tenant AND t.request_id = f.request_id AND f.same AND f.state < 7 AND NOT f.begun
+        ), known_running AS (
+            UPDATE control.tasks t SET {TaskColumns.Enter("2", "4")}, attempts = t.attempts + 1, owner = $7, lease_until = clock_timestamp() + $8
+            FROM found f WHERE f.runs AND t.tenant = f.tenant AND t.request_id = f.request_id AND f.same AND f.state < 7 AND NOT f.begun
+        ), inserted AS (
+            INSERT INTO control.tasks (tenant, request_id, digest, algorithm, priority, state, states, entered, attempts, submitted_at, owner, lease_until)
+            SELECT tenant, request_id, digest, algorithm, priority, CASE WHEN runs THEN 4 ELSE 2 END, CASE WHEN runs THEN ARRAY[1, 2, 4]::smallint[] ELSE ARRAY[1, 2]::smallint[] END,
+                   array_fill(clock_timestamp(), ARRAY[CASE WHEN runs THEN 3 ELSE 2 END]), runs::int, clock_timestamp(), CASE WHEN runs THEN $7 END, CASE WHEN runs THEN clock_timestamp() + $8 END
+            FROM given g WHERE NOT EXISTS (SELECT FROM found f WHERE f.i = g.i)
+            ON CONFLICT DO NOTHING RETURNING tenant, request_id
+        )
+        SELECT i, CASE WHEN NOT same THEN 3 WHEN state >= 7 THEN 2 WHEN begun THEN 4 ELSE 1 END FROM found
+        UNION ALL SELECT i, 1 FROM given JOIN inserted USING (tenant, request_id)
+        """;
+
+    static readonly string ClaimSql = $"""
+        WITH seen AS (
+            SELECT state, state = 4 AND owner IS DISTINCT FROM $3 AS others, coalesce(lease_until > clock_timestamp(), false) AS alive
+            FROM control.tasks WHERE tenant = $1 AND request_id = $2 FOR UPDATE
+        ), claimed AS (
+            UPDATE control.tasks t SET {TaskColumns.Enter("3", "4")}, attempts = t.attempts + 1, owner = $3, lease_until = clock_timestamp() + $4
+            FROM seen WHERE t.tenant = $1 AND t.request_id = $2 AND seen.state < 7 AND (NOT seen.others OR (NOT seen.alive AND $5))
+        )
+        SELECT CASE WHEN state >= 7 THEN 2 WHEN NOT others THEN 1 WHEN alive THEN 3 WHEN $5 THEN 1 ELSE 4 END FROM seen
+        """;
+
+    static readonly string RetrySql = $"""
+        UPDATE control.tasks t SET {TaskColumns.Enter("5", "6")}, owner = NULL, lease_until = NULL
+        FROM unnest($1, $2) AS g(tenant, request_id) WHERE t.tenant = g.tenant AND t.request_id = g.request_id AND t.state = 4 AND t.owner = $3
+        """;
+
+    const string RenewSql = """
+        WITH given AS (
+            SELECT * FROM unnest($1, $2) AS g(tenant, request_id)
+        ), renewed AS (
+            UPDATE control.tasks t SET lease_until = clock_timestamp() + $4 FROM given g WHERE t.tenant = g.tenant AND t.request_id = g.request_id AND t.state = 4 AND t.owner = $3
+                AND t.lease_until < clock_timestamp() + $4 * 0.7
+        )
+        SELECT tenant, request_id FROM control.tasks JOIN given USING (tenant, request_id) WHERE state = 9
+        """;
+
+    /// <summary>Makes the rows that are missing, and says of each request what is to be done with it. Ids are all different.</summary>
+    /// <param name="tasks">Runs: whether it is executed at once; else it waits in a queue of its own.</param>
+    public async Task<Admission[]> AdmitAsync(IReadOnlyList<(NewTask Task, bool Runs)> tasks, CancellationToken stop)
+    {
+        var admissions = new Admission[tasks.Count];
+        await using var command = database.CreateCommand(AdmitSql);
+        command.Parameters.Add(Texts(tasks.Select(t => t.Task.Key.Tenant)));
+        command.Parameters.Add(Texts(tasks.Select(t => t.Task.Key.RequestId)));
+        command.Parameters.Add(new NpgsqlParameter<byte[][]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea, TypedValue = [.. tasks.Select(t => t.Task.Digest)] });
+        command.Parameters.Add(Texts(tasks.Select(t => t.Task.Algorithm)));
+        command.Parameters.Add(new NpgsqlParameter<short[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Smallint, TypedValue = [.. tasks.Select(t => (short)t.Task.Priority)] });
+        command.Parameters.Add(new NpgsqlParameter<bool[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Boolean, TypedValue = [.. tasks.Select(t => t.Runs)] });
+        command.Parameters.AddWithValue(owner);
+        command.Parameters.AddWithValue(lease);
+        await using var reader = await command.ExecuteReaderAsync(stop);
+        while (await reader.ReadAsync(stop))
+            admissions[reader.GetInt64(0) - 1] = (Admission)reader.GetInt32(1);
+        // Made by somebody else between the two looks of one statement: the whole batch is read again, as after any conflict.
+        return admissions.Contains(default) ? throw new NpgsqlException("A task was made by somebody else at the same time.") : admissions;
+    }
+
+    /// <summary>Becomes the one who executes it.</summary>
+    /// <param name="takeOver">Whether a process that vanished while executing it is succeeded.</param>
+    public async Task<Claim> ClaimAsync(TaskKey task, bool takeOver, CancellationToken stop)
+    {
+        await using var command = database.CreateCommand(ClaimSql);
+        command.Parameters.AddWithValue(task.Tenant);
+        command.Parameters.AddWithValue(task.RequestId);
+        command.Parameters.AddWithValue(owner);
+        command.Parameters.AddWithValue(lease);
+        command.Parameters.AddWithValue(takeOver);
+        return (Claim)(await command.ExecuteScalarAsync(stop) as int? ?? 0);
+    }
+
+    /// <summary>Notes that attempts of this process failed and are followed by others.</summary>
+    public async Task RetryAsync(IReadOnlyCollection<TaskKey> tasks, CancellationToken stop)
+    {
+        if (tasks.Count == 0)
+            return;
+        await using var command = database.CreateCommand(RetrySql);
+        AddKeys(command, tasks);
+        command.Parameters.AddWithValue(owner);
+        await command.ExecuteNonQueryAsync(stop);
+    }
+
+    /// <summary>Keeps the leases of what is being executed.</summary>
+    /// <returns>Those that were cancelled meanwhile.</returns>
+    public async Task<IReadOnlyList<TaskKey>> RenewAsync(IReadOnlyCollection<TaskKey> tasks, CancellationToken stop)
+    {
+        await using var command = database.CreateCommand(RenewSql);
+        AddKeys(command, tasks);
+        command.Parameters.AddWithValue(owner);
+        command.Parameters.AddWithValue(lease);
+        var cancelled = new List<TaskKey>();
+        await using var reader = await command.ExecuteReaderAsync(stop);
+        while (await reader.ReadAsync(stop))
+            cancelled.Add(new TaskKey(reader.GetString(0), reader.GetString(1)));
+        return cancelled;
+    }
+
+    static void AddKeys(NpgsqlCommand command, IReadOnlyCollection<TaskKey> tasks)
+    {
+        command.Parameters.Add(Texts(tasks.Select(t => t.Tenant)));
+        command.Parameters.Add(Texts(tasks.Select(t => t.RequestId)));
+    }
+
+    static NpgsqlParameter Texts(IEnumerable<string> texts) => new NpgsqlParameter<string[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text, TypedValue = [.. texts] };
+}

@@ -1,0 +1,175 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using Pipeline.Pipeline.Tests.Harness;
+
+namespace Pipeline.Pipeline.Tests;
+
+/// <summary>Requests by the topic: each ends in exactly one final state, whoever dies on the way.</summary>
+public sealed class AnalysisTopicTests
+{
+    static readonly TimeSpan Within = TimeSpan.FromSeconds(60);
+
+    static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    static (string, string)[] Settings(RabbitQueues queues, params (string, string)[] more) =>
+        [.. queues.Settings, ("Pipeline__Processors__Roles", "analysis,results-postgres,failures"), ("Pipeline__Analysis__Python", "off"), ("Pipeline__Analysis__Lease", "00:00:03"), .. more];
+
+    static TopicRecord Record(string id, string request) => new(Encoding.UTF8.GetBytes(id), Encoding.UTF8.GetBytes(request));
+
+    static string Sum(string id, int value) => $$$"""{"request_id":"{{{id}}}","algorithm":"sum","input":{"values":[{{{value}}},1]}}""";
+
+    static Task EndedAsync(PipelineUnderTest pipeline, int count, TimeSpan? within = null) => Until.TrueAsync($"{count} tasks have ended", within ?? Within,
+        async () => await pipeline.Database.HasSchemaAsync() ? await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM control.tasks WHERE state >= 7") : 0, n => n == count);
+
+    static Task<List<string>> RowsAsync(PipelineUnderTest pipeline) => pipeline.Database.RowsAsync("""
+        SELECT concat_ws('|', request_id, state, attempts, error_code, result ->> 'value') FROM control.tasks ORDER BY request_id
+        """, r => r.GetString(0));
+
+    [Fact]
+    public async Task Every_request_of_the_topic_is_answered_once_and_what_cannot_be_executed_is_a_dead_letter_too()
+    {
+        await using var queues = RabbitQueues.Create(road: "analysis");
+        await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(2);
+        await pipeline.Requests.PublishAsync(
+        [
+            Record("a", Sum("a", 1)), Record("b", """{"algorithm":"sum","input":{"values":[2]}}"""), Record("a", Sum("a", 1)), Record("a", Sum("a", 7)),
+            Record("c", """{"request_id":"c","algorithm":"summ","input":{"values":[2]}}"""), Record("d", "not json"), Record("e", """{"request_id":"e","algorithm":"mean","input":{"values":[]}}"""),
+            new TopicRecord(null, "nothing"u8.ToArray(), 0), new TopicRecord("f"u8.ToArray(), null, 0),
+        ]);
+        await pipeline.StartProcessorsAsync(Settings(queues));
+        await EndedAsync(pipeline, 7);
+        var rows = await RowsAsync(pipeline);
+        Assert.Equal(["a|7|1|2", "b|7|1|2", "c|8|0|unknown_algorithm", "d|8|0|malformed_request", "e|8|1|too_few_values", "f|8|0|malformed_request"], rows.Where(r => r.Length < 40));
+        Assert.EndsWith("|8|0|malformed_request", Assert.Single(rows, r => r.Length >= 40), StringComparison.Ordinal);
+        // Each has its bytes and its cause among the dead letters; the second request of one id is there alone.
+        await Until.TrueAsync("the letters are stored", Within, () => pipeline.Database.ValueAsync<long>("SELECT count(*) FROM pipeline.dead_letters WHERE consumer = 'analysis'"), n => n == 6);
+        Assert.Equal(
+            ["analysis:malformed_request|analysis_refused|receiving|d|not json", "analysis:malformed_request|analysis_refused|receiving|f", "analysis:malformed_request|analysis_refused|receiving|nothing",
+             "analysis:too_few_values|analysis_refused|processing|e|{\"request_id\":\"e\",\"algorithm\":\"mean\",\"input\":{\"values\":[]}}",
+             "analysis:unknown_algorithm|analysis_refused|processing|c|{\"request_id\":\"c\",\"algorithm\":\"summ\",\"input\":{\"values\":[2]}}",
+             $"conflicting_duplicate|conflicting_duplicate|receiving|a|{Sum("a", 7)}"],
+            await pipeline.Database.RowsAsync("SELECT concat_ws('|', fingerprint, reason, stage, encode(key, 'escape'), encode(value, 'escape')) FROM pipeline.dead_letters WHERE consumer = 'analysis' ORDER BY 1 COLLATE \"C\"", r => r.GetString(0)));
+        await queues.EmptyAsync(Within);
+    }
+
+    [Fact]
+    public async Task An_older_client_computes_and_reads_its_task()
+    {
+        await using var queues = RabbitQueues.Create(road: "analysis");
+        await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(2);
+        await pipeline.StartProcessorsAsync(Settings(queues));
+        var api = (await pipeline.StartIngestAsync(("Pipeline__Ingest__Operations", "true"))).Url;
+        var (status, accepted) = await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"),
+            """{"algorithm":"matrix_multiply","parameters":{"matrix_a":[[1,2],[3,4]],"matrix_b":[[5,6],[7,8]]},"timeout_seconds":30}""");
+        Assert.Equal(HttpStatusCode.Accepted, status);
+        var id = accepted.GetProperty("task_id").GetString()!;
+        Assert.NotEqual(HttpStatusCode.NotFound, (await SendAsync(HttpMethod.Get, new Uri(api, $"api/v1/task/{id}"))).Status);
+        var (_, task) = await SendAsync(HttpMethod.Get, new Uri(api, $"api/v1/task/{id}?wait=30"));
+        Assert.Equal(("completed", "[[19,22],[43,50]]"), (task.GetProperty("status").GetString(), task.GetProperty("result").GetProperty("matrix").GetRawText()));
+        Assert.Equal(["submitted", "queued", "running", "completed"], task.GetProperty("transitions").EnumerateArray().Select(t => t.GetProperty("status").GetString()));
+        Assert.Equal([1, 2, 3, 4], task.GetProperty("transitions").EnumerateArray().Select(t => t.GetProperty("sequence").GetInt32()));
+
+        // The same id with the same request is the same task, with another one a conflict.
+        foreach (var expected in (HttpStatusCode[])[HttpStatusCode.Accepted, HttpStatusCode.Accepted])
+            Assert.Equal(expected, (await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), Sum("mine", 1))).Status);
+        Assert.Equal((HttpStatusCode.Conflict, "request_conflict"), Code(await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), Sum("mine", 2))));
+        Assert.Equal("completed", (await SendAsync(HttpMethod.Get, new Uri(api, "api/v1/task/mine?wait=30"))).Body.GetProperty("status").GetString());
+        Assert.Equal((HttpStatusCode.Conflict, "task_ended"), Code(await SendAsync(HttpMethod.Delete, new Uri(api, "api/v1/task/mine"))));
+        Assert.Equal((HttpStatusCode.NotFound, "no_such_task"), Code(await SendAsync(HttpMethod.Get, new Uri(api, "api/v1/task/other"))));
+        Assert.Equal((HttpStatusCode.BadRequest, "invalid_parameter"), Code(await SendAsync(HttpMethod.Get, new Uri(api, "api/v1/task/mine?wait=-1"))));
+        Assert.Equal((HttpStatusCode.BadRequest, "malformed_request"), Code(await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), "{")));
+        Assert.Equal((HttpStatusCode.BadRequest, "invalid_request"), Code(await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), """{"algorithm":"sum","timeout_seconds":-1}""")));
+        Assert.Equal((HttpStatusCode.RequestEntityTooLarge, "too_large"), Code(await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), new string(' ', 1_000_000))));
+
+        // The monitor's lists.
+        var (_, list) = await SendAsync(HttpMethod.Get, new Uri(api, "api/v1/ops/tasks?limit=1"));
+        Assert.Equal("mine", list.GetProperty("tasks")[0].GetProperty("task_id").GetString());
+        var (_, rest) = await SendAsync(HttpMethod.Get, new Uri(api, $"api/v1/ops/tasks?state=completed&cursor={list.GetProperty("next_cursor").GetString()}"));
+        Assert.Equal(id, Assert.Single(rest.GetProperty("tasks").EnumerateArray()).GetProperty("task_id").GetString());
+        var figures = (await SendAsync(HttpMethod.Get, new Uri(api, "api/v1/ops/tasks/algorithms"))).Body.GetProperty("algorithms").EnumerateArray().ToList();
+        Assert.Equal([("matrix_multiply", 1, 0.0), ("sum", 1, 0.0)], figures.Select(f => (f.GetProperty("algorithm").GetString(), f.GetProperty("completed").GetInt32(), f.GetProperty("failure_share").GetDouble())));
+        foreach (var wrong in (string[])["state=done", "priority=urgent", "limit=0", "older_than_s=x", "cursor=x", "colour=red"])
+            Assert.Equal((HttpStatusCode.BadRequest, "invalid_parameter"), Code(await SendAsync(HttpMethod.Get, new Uri(api, $"api/v1/ops/tasks?{wrong}"))));
+    }
+
+    [Fact]
+    public async Task Long_requests_wait_in_queues_of_their_priority_and_are_cancelled_there_or_while_they_run()
+    {
+        await using var queues = RabbitQueues.Create(road: "analysis");
+        await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(2);
+        await pipeline.StartProcessorsAsync(Settings(queues, ("Pipeline__Analysis__LongFrom", "00:00:00"), ("Pipeline__Analysis__JobsMax", "1")));
+        var api = (await pipeline.StartIngestAsync()).Url;
+        string[] priorities = ["low", "normal", "high"];
+        foreach (var (i, priority) in Enumerable.Range(0, 30).Select(i => (i, priorities[i % 3])))
+            Assert.Equal(HttpStatusCode.Accepted, (await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), $$$"""{"request_id":"{{{i}}}","priority":"{{{priority}}}","algorithm":"sum","input":{"values":[{{{i}}}]}}""")).Status);
+        await EndedAsync(pipeline, 30);
+        Assert.Equal(30, await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM control.tasks WHERE state = 7 AND states = '{1,2,3,4,7}' AND (result ->> 'value')::int = request_id::int"));
+        await queues.EmptyAsync(Within);
+    }
+
+    [Fact]
+    public async Task Killed_at_any_moment_processors_leave_every_accepted_request_with_one_final_state()
+    {
+        await using var queues = RabbitQueues.Create(road: "analysis");
+        await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(4);
+        const int count = 4000;
+        (string, string)[] settings = Settings(queues, ("Pipeline__Analysis__LongFrom", "00:00:00.0000102"));
+        var hosts = new[] { pipeline.LaunchProcessors(settings), pipeline.LaunchProcessors(settings) };
+        // Of every ten one is long by this measure, a median of a hundred values, and one fails for good.
+        var loading = pipeline.Requests.PublishOverAsync([.. Enumerable.Range(0, count).Select(i => i % 10 == 3 ? Record($"{i:D5}", $$$"""{"algorithm":"median","input":{"values":[{{{string.Join(',', Enumerable.Range(i, 101))}}}]}}""")
+            : i % 10 == 7 ? Record($"{i:D5}", """{"algorithm":"nothing"}""") : Record($"{i:D5}", Sum($"{i:D5}", i)))], TimeSpan.FromSeconds(20));
+        var random = Seeds.Next();
+        var kills = 0;
+        while (!loading.IsCompleted)
+        {
+            await Task.Delay(random.Next(500, 2500), Stop);
+            var which = random.Next(hosts.Length);
+            hosts[which].Signal(HostProcess.SigKill);
+            await hosts[which].ExitAsync(TimeSpan.FromSeconds(10));
+            hosts[which] = pipeline.LaunchProcessors(settings);
+            kills++;
+        }
+        await loading;
+        await EndedAsync(pipeline, count, TimeSpan.FromSeconds(180));
+        Seeds.Say($"{kills} kills");
+        Assert.Equal(["3|7|400", "7|8|400"], (await pipeline.Database.RowsAsync("SELECT concat_ws('|', request_id::int % 10, state, count(*)) FROM control.tasks WHERE request_id::int % 10 IN (3, 7) GROUP BY request_id::int % 10, state ORDER BY 1", r => r.GetString(0))));
+        Assert.Equal(3200, await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM control.tasks WHERE state = 7 AND (result ->> 'value')::int = request_id::int + 1 AND request_id::int % 10 NOT IN (3, 7)"));
+        // Exactly one final state each, and nothing after it.
+        Assert.Equal(0, await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM control.tasks WHERE states[cardinality(states)] <> state OR (SELECT count(*) FROM unnest(states) s WHERE s >= 7) <> 1"));
+        await queues.EmptyAsync(TimeSpan.FromSeconds(120));
+        Assert.Equal(400, await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM pipeline.dead_letters WHERE consumer = 'analysis'"));
+    }
+
+    [Fact]
+    public async Task A_request_that_ends_every_process_is_abandoned_and_a_dead_letter_and_the_others_are_answered()
+    {
+        await using var queues = RabbitQueues.Create(road: "analysis");
+        await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(2);
+        await pipeline.Requests.PublishAsync(Enumerable.Range(0, 40).Select(i => Record($"{i:D2}", i == 20 ? """{"algorithm":"sum","input":{"values":[666]}}""" : Sum($"{i:D2}", i))));
+        (string, string)[] settings = Settings(queues, ("PIPELINE_ARMED_RECORD", "KILL:666"), ("Pipeline__RabbitMq__DeliveryLimit", "2"));
+        var host = pipeline.LaunchProcessors(settings);
+        var lives = 0;
+        await Until.TrueAsync("all have ended", TimeSpan.FromSeconds(150), async () =>
+        {
+            if (host.HasExited && ++lives > 0)
+                host = pipeline.LaunchProcessors(settings);
+            return await pipeline.Database.HasSchemaAsync() ? await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM control.tasks WHERE state >= 7") : 0;
+        }, n => n == 40);
+        Seeds.Say($"{lives} processes ended");
+        Assert.InRange(lives, 2, 8);
+        Assert.Equal(["20|8|worker_crashed"], await pipeline.Database.RowsAsync("SELECT concat_ws('|', request_id, state, error_code) FROM control.tasks WHERE state <> 7", r => r.GetString(0)));
+        Assert.Equal(["killed_processor"], await pipeline.Database.RowsAsync("SELECT reason FROM pipeline.dead_letters WHERE consumer = 'analysis'", r => r.GetString(0)));
+        await queues.EmptyAsync(Within);
+    }
+
+    static (HttpStatusCode, string?) Code((HttpStatusCode Status, JsonElement Body) answer) => (answer.Status, answer.Body.GetProperty("code").GetString());
+
+    static async Task<(HttpStatusCode Status, JsonElement Body)> SendAsync(HttpMethod method, Uri address, string? body = null)
+    {
+        using var request = new HttpRequestMessage(method, address) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
+        using var answer = await PipelineUnderTest.Http.SendAsync(request, Stop);
+        return (answer.StatusCode, await answer.Content.ReadFromJsonAsync<JsonElement>(Stop));
+    }
+}
