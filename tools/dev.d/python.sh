@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The Python algorithms' packages, from Debian: /usr/bin/python3 sees them, the first python3 on PATH may be another one.
 
-declare -A PYTHON_MODULES=([numpy]=python3-numpy [scipy]=python3-scipy [sklearn]=python3-sklearn [statsmodels]=python3-statsmodels [pytest]=python3-pytest [mypy]=mypy)
+declare -A PYTHON_MODULES=([numpy]=python3-numpy [scipy]=python3-scipy [sklearn]=python3-sklearn [statsmodels]=python3-statsmodels [pytest]=python3-pytest [mypy]=mypy [grpc]=python3-grpcio)
 
 # The Debian packages that are missing, in one line; all of them where there is no interpreter.
 python_missing() {

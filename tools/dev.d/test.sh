@@ -29,6 +29,7 @@ test_environment() {
   temporary_state
   packages_ensure
   python_ensure
+  grpc_client_ensure
   servers_find "${TEST_SERVERS[@]}"
   [ "$1" != test ] || faults_find
   build_solution

@@ -51,4 +51,8 @@ public sealed class AnalysisSettings : PythonOptions
     /// <summary>How long tasks that ended are kept with their results. Default 30 days.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "3650.00:00:00")]
     public TimeSpan TasksFor { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>Bytes of a gRPC message that comes in, as sent and as decompressed. Default 64 MiB: 8 Mi numbers.</summary>
+    [Range(1024, 1024 * 1024 * 1024)]
+    public int GrpcMessageBytesMax { get; set; } = 64 * 1024 * 1024;
 }
