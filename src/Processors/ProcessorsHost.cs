@@ -7,6 +7,7 @@ using Npgsql;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using Pipeline.Processors.Analysis;
+using Pipeline.Processors.Analysis.Grpc;
 using Pipeline.Processors.Analysis.Requests;
 using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Erasure;
@@ -72,7 +73,10 @@ static class ProcessorsHost
             services.AddDeadRequests();
         }
         if (roles.Contains(Roles.Engine) || roles.Contains(Roles.Analysis))
+        {
             services.AddEngine();
+            builder.AddGrpcAddresses();
+        }
         if (roles.Contains(Roles.Analysis))
             services.AddAnalysis();
         if (roles.Contains(Roles.ResultsPostgres))

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Npgsql;
 using Pipeline.Processors;
 using Pipeline.Processors.Analysis;
+using Pipeline.Processors.Analysis.Grpc;
 using Pipeline.Processors.Analysis.Http;
 using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Health;
@@ -21,5 +22,6 @@ return await new HostProgram("pipeline-processors", ProcessorsHost.Version, Proc
         app.MapGroup("/api/v1").MapHealth();
         if (app.Services.GetService<IAnalysisEngine>() is not null)
             app.MapAnalysis();
+        app.MapAnalytics();
     },
 }.RunAsync(args);

@@ -70,6 +70,19 @@ public sealed class ConfigurationTests
     }
 
     [Fact]
+    public async Task Addresses_of_the_engine_are_checked_before_anything_listens()
+    {
+        var settings = Valid();
+        settings["Pipeline__Processors__Roles"] = "engine";
+        settings["Pipeline__Analysis__GrpcAddress"] = "nowhere:5";
+        settings["Pipeline__Analysis__GrpcSocket"] = "engine.sock";
+        var (exit, output) = await RunAsync(settings, "--urls=http://127.0.0.1:0");
+        Assert.Equal(1, exit);
+        Assert.Contains("GrpcAddress: It must look like", output, StringComparison.Ordinal);
+        Assert.Contains("GrpcSocket: It must be an absolute path", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task InfluxDB_and_RabbitMQ_are_asked_for_only_where_their_roles_run()
     {
         var settings = Valid();

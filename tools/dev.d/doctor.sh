@@ -24,6 +24,7 @@ doctor_command() {
   doctor_tool gcc gcc optional "builds librdkafka where NuGet lacks it"
   doctor_tool make make optional "builds librdkafka where NuGet lacks it"
   doctor_python
+  doctor_grpc
   doctor_header openssl/ssl.h libssl-dev "builds librdkafka where NuGet lacks it"
   doctor_header zstd.h libzstd-dev "zstd in a librdkafka built here"
   if compose_works; then :; else absent "Docker engine" "none answers; local processes instead"; fi
@@ -82,6 +83,14 @@ doctor_python() {
   else
     # shellcheck disable=SC2086 # a list of packages
     absent "Python packages" "$(install_with $missing) (the Python algorithms and their tests)"
+  fi
+}
+
+doctor_grpc() {
+  if grpc_client_is_there; then
+    found "gRPC client" "$(grpc_client_folder): ${GRPC_NPM[*]}"
+  else
+    absent "gRPC client" "${GRPC_NPM[*]}; ./dev test takes it from npm (tests only)"
   fi
 }
 

@@ -32,9 +32,17 @@ TEXT
     return 0
   fi
   echo "Pipeline__Processors__Roles=events-postgres,events-influx,failures,analysis"
+  echo "Pipeline__Analysis__GrpcAddress=127.0.0.1:$(port grpc)"
+  echo "Pipeline__Analysis__GrpcSocket=$(engine_socket)"
   echo "Pipeline__RabbitMq__Uri=$RABBITMQ"
   # The embedded broker is empty after a restart: its new log is nobody's loss.
   [ "$KAFKA_KIND" != embedded ] || echo "Pipeline__Kafka__AcceptNewLogs=true"
+}
+
+# The kernel takes at most 100 bytes or so; a clone may lie deeper than that.
+engine_socket() {
+  local path=$STATE/run/engine.sock
+  if [ "$(printf %s "$path" | wc -c)" -le 100 ]; then echo "$path"; else echo ""; fi
 }
 
 # What a running host was started from: its settings and its build. Another of either means another start.
@@ -61,6 +69,7 @@ host_launch() {
   fi
   stop_part "$host"
   claim_port "$host"
+  [ "$host" != processors ] || claim_port grpc
   app_copy "$(host_project "$host")"
   folder=$STATE/app/$(basename "$(host_project "$host")")
   mapfile -t settings < <(host_settings "$host")
@@ -88,4 +97,7 @@ host_wait() {
 host_addresses() {
   assign INGEST_URL "http://127.0.0.1:$(port ingest)"
   assign PROCESSORS_URL "http://127.0.0.1:$(port processors)"
+  # Analyses by gRPC, by TCP and by a Unix socket.
+  assign ENGINE "127.0.0.1:$(port grpc)"
+  assign ENGINE_SOCKET "$(engine_socket)"
 }

@@ -1,10 +1,11 @@
 using System.ComponentModel.DataAnnotations;
+using System.Net;
 using Pipeline.Processors.Analysis.Python;
 
 namespace Pipeline.Processors.Analysis;
 
 /// <summary>How analyses are executed and bounded. Section <c>Pipeline:Analysis</c>; those of the Python workers stand in the same section.</summary>
-public sealed class AnalysisSettings : PythonOptions
+public sealed class AnalysisSettings : PythonOptions, IValidatableObject
 {
     public const string Section = "Pipeline:Analysis";
 
@@ -55,4 +56,31 @@ public sealed class AnalysisSettings : PythonOptions
     /// <summary>Bytes of a gRPC message that comes in, as sent and as decompressed. Default 64 MiB: 8 Mi numbers.</summary>
     [Range(1024, 1024 * 1024 * 1024)]
     public int GrpcMessageBytesMax { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>Where gRPC is served: an IP address and a port (0: any), of HTTP/2 alone. Default 127.0.0.1:50051; empty: nowhere.</summary>
+    public string GrpcAddress { get; set; } = "127.0.0.1:50051";
+
+    /// <summary>Path of a Unix socket where the same is served, for this user alone (mode 0600). Default none.</summary>
+    public string GrpcSocket { get; set; } = "";
+
+    /// <summary>Bytes of all gRPC messages above 64 KiB that are being read or worked on; beyond it calls are refused as overloaded. Default 256 MiB.</summary>
+    [Range(1024 * 1024, 1L << 40)]
+    public long InFlightBytesMax { get; set; } = 256L << 20;
+
+    /// <summary>How long the message of a gRPC call may take to arrive. Default a minute.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
+    public TimeSpan BodyTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
+    public new IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (var error in base.Validate(validationContext))
+            yield return error;
+        if (GrpcAddress.Length > 0 && !IPEndPoint.TryParse(GrpcAddress, out _))
+            yield return new ValidationResult("It must look like 127.0.0.1:50051.", [nameof(GrpcAddress)]);
+        // What sockaddr_un holds, less the suffix of the lock.
+        if (GrpcSocket.Length > 0 && (!Path.IsPathRooted(GrpcSocket) || System.Text.Encoding.UTF8.GetByteCount(GrpcSocket) > 100))
+            yield return new ValidationResult("It must be an absolute path of at most 100 bytes.", [nameof(GrpcSocket)]);
+        if (GrpcMessageBytesMax > InFlightBytesMax)
+            yield return new ValidationResult("GrpcMessageBytesMax must not exceed InFlightBytesMax.", [nameof(GrpcMessageBytesMax)]);
+    }
 }

@@ -48,6 +48,10 @@ static class HealthEndpoints
         app.MapGet("metrics", (PrometheusText metrics) => TypedResults.Text(metrics.Scrape(), PrometheusText.ContentType));
     }
 
+    /// <summary>For those who tell it by other means than HTTP.</summary>
+    public static bool IsReady(IServiceProvider services) =>
+        IsReady(services.GetRequiredService<DependencyWatch>(), services.GetRequiredService<SchemaAtStart>(), services.GetRequiredService<IHostApplicationLifetime>());
+
     static bool IsReady(DependencyWatch watch, SchemaAtStart schema, IHostApplicationLifetime lifetime) =>
         !lifetime.ApplicationStopping.IsCancellationRequested && schema.Ready.IsCompleted && watch.Dependencies.All(d => d.State is { Healthy: true });
 

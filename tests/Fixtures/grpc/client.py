@@ -4,42 +4,11 @@ import json
 import sys
 
 import grpc
-from google.protobuf import descriptor_pb2, message_factory
+from reflected import messages_of
 
 PLENTY = 60
 channel = grpc.insecure_channel(sys.argv[1], options=[("grpc.enable_http_proxy", 0)])
 grpc.channel_ready_future(channel).result(PLENTY)
-
-
-def fields(message: bytes):
-    """Number and bytes of each length-delimited field."""
-    at = 0
-
-    def varint() -> int:
-        nonlocal at
-        value = shift = 0
-        while True:
-            octet = message[at]
-            at += 1
-            value |= (octet & 127) << shift
-            shift += 7
-            if octet < 128:
-                return value
-
-    while at < len(message):
-        key = varint()
-        value = varint()
-        if key & 7 == 2:
-            yield key >> 3, message[at : at + value]
-            at += value
-
-
-def messages_of(symbol: str, version: str):
-    ask = b"\x22" + bytes([len(symbol)]) + symbol.encode()
-    info = channel.stream_stream(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
-    answer = dict(fields(next(iter(info(iter([ask]), timeout=PLENTY)))))
-    file = descriptor_pb2.FileDescriptorProto.FromString(dict(fields(answer[4]))[1])
-    return message_factory.GetMessages([file])
 
 
 def status_of(call) -> grpc.StatusCode:
@@ -50,8 +19,8 @@ def status_of(call) -> grpc.StatusCode:
     return grpc.StatusCode.OK
 
 
-assert "analytics.AnalyzeRequest" in messages_of("analytics.AnalyticsEngine", "v1alpha")
-messages = messages_of("analytics.AnalyticsEngine", "v1")
+assert "analytics.AnalyzeRequest" in messages_of(channel, "analytics.AnalyticsEngine", "v1alpha")
+messages = messages_of(channel, "analytics.AnalyticsEngine", "v1")
 Request, Response = messages["analytics.AnalyzeRequest"], messages["analytics.AnalyzeResponse"]
 Batch = messages["analytics.BatchRequest"]
 analyze = channel.unary_unary("/analytics.AnalyticsEngine/Analyze", Request.SerializeToString, Response.FromString)

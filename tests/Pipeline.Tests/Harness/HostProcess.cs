@@ -26,6 +26,8 @@ public sealed class HostProcess : IAsyncDisposable
             RedirectStandardError = true,
         };
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
+        if (host == "Processors")
+            start.Environment["Pipeline__Analysis__GrpcAddress"] = "127.0.0.1:0";
         foreach (var (name, value) in settings)
             start.Environment[name] = value;
         _process = new Process { StartInfo = start };
@@ -51,8 +53,18 @@ public sealed class HostProcess : IAsyncDisposable
     public async Task ListeningAsync()
     {
         var line = await LoggedAsync(Listening, StartWithin);
-        Url = new Uri(line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..]);
+        Url = Address(line);
     }
+
+    /// <summary>Where a processor with the role <c>engine</c> serves gRPC: it names that behind <see cref="Url"/>.</summary>
+    public async Task<Uri> GrpcAsync()
+    {
+        await LoggedAsync("Application started", StartWithin);
+        lock (_sync)
+            return Address(_lines.Where(l => l.Contains(Listening, StringComparison.Ordinal)).ElementAt(1));
+    }
+
+    static Uri Address(string line) => new(line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..]);
 
     /// <summary>The first line, already printed or still to come, that holds this text.</summary>
     public async Task<string> LoggedAsync(string text, TimeSpan within)

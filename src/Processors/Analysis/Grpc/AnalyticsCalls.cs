@@ -13,6 +13,8 @@ sealed class AnalyticsCalls(IAnalysisEngine engine, Func<bool> isReady, string v
 {
     const int BatchRequestsMax = 1000;
 
+    static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+
     public const string Name = "analytics.AnalyticsEngine";
 
     public IReadOnlyList<GrpcMethod> Methods =>
@@ -26,7 +28,8 @@ sealed class AnalyticsCalls(IAnalysisEngine engine, Func<bool> isReady, string v
     async Task<AnalyzeResponse> AnalyzeAsync(AnalyzeRequest request, CancellationToken stop)
     {
         var outcome = await ExecuteAsync(request, stop);
-        return outcome.Fault is { } fault && Status(fault.Reason) is { } status ? throw new GrpcException(status, Error(fault)) : Response(request, outcome);
+        return outcome.Fault is { } fault && Status(fault.Reason) is { } status ? throw new GrpcException(status, Error(fault)) { RetryAfter = fault.Reason is AnalysisFaultCode.Overloaded or AnalysisFaultCode.Unavailable ? RetryAfter : null }
+            : Response(request, outcome);
     }
 
     async Task BatchAsync(BatchRequest batch, Func<AnalyzeResponse, Task> send, CancellationToken stop)

@@ -1,6 +1,10 @@
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Pipeline.Processors.Analysis.Grpc.StatusMessages;
+using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Processors.Analysis.Grpc;
 
@@ -15,17 +19,22 @@ static class GrpcEndpoints
 
     const int ResetCancel = 8;
 
-    public static void MapGrpc(this IEndpointRouteBuilder app, IEnumerable<GrpcMethod> methods, int messageBytesMax)
+    public static void MapGrpc(this IEndpointRouteBuilder app, IEnumerable<GrpcMethod> methods, GrpcLimits limits)
     {
-        var clock = app.ServiceProvider.GetService<TimeProvider>() ?? TimeProvider.System;
-        var log = app.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(GrpcEndpoints));
+        var services = app.ServiceProvider;
+        var log = services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(GrpcEndpoints));
+        var server = new Server(limits, services.GetService<TimeProvider>() ?? TimeProvider.System, log,
+            services.GetService<GracefulStop>()?.Refusing ?? services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
         foreach (var method in methods)
-            app.MapPost("/" + method.Path, context => AnswerAsync(context, method, messageBytesMax, clock, log));
+            app.MapPost("/" + method.Path, context => AnswerAsync(context, method, server));
         // Only of calls: other paths of two parts stay what they are.
         var unknown = new GrpcMethod("", _ => throw new GrpcException(GrpcStatus.Unimplemented, "There is no such method here."));
-        app.Map(RoutePatternFactory.Parse("/{service}/{method}", null, new { method = new CallsOnly() }), context => AnswerAsync(context, unknown, messageBytesMax, clock, log))
+        app.Map(RoutePatternFactory.Parse("/{service}/{method}", null, new { method = new CallsOnly() }), context => AnswerAsync(context, unknown, server))
             .WithMetadata(new HttpMethodMetadata([HttpMethods.Post]));
     }
+
+    /// <param name="Stopping">Cancelled when the process takes no new work any more.</param>
+    sealed record Server(GrpcLimits Limits, TimeProvider Clock, ILogger Log, CancellationToken Stopping);
 
     sealed class CallsOnly : IRouteConstraint
     {
@@ -33,7 +42,7 @@ static class GrpcEndpoints
             context is null || GrpcHeaders.IsGrpc(context.Request.ContentType);
     }
 
-    static async Task AnswerAsync(HttpContext context, GrpcMethod method, int messageBytesMax, TimeProvider clock, ILogger log)
+    static async Task AnswerAsync(HttpContext context, GrpcMethod method, Server server)
     {
         var (request, response) = (context.Request, context.Response);
         if (!HttpProtocol.IsHttp2(request.Protocol) || !GrpcHeaders.IsGrpc(request.ContentType))
@@ -50,12 +59,12 @@ static class GrpcEndpoints
         {
             var timeout = Timeout(request);
             Negotiate(request, response);
-            await HandleAsync(context, method, messageBytesMax, timeout, clock);
+            await HandleAsync(context, method, server, timeout);
             Finish(response, GrpcStatus.Ok, "");
         }
         catch (GrpcException e)
         {
-            Finish(response, e.Status, e.Message);
+            Finish(response, e.Status, e.Message, e.RetryAfter);
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -63,7 +72,7 @@ static class GrpcEndpoints
         }
         catch (Exception e)
         {
-            log.GrpcFailed(e, method.Path);
+            server.Log.GrpcFailed(e, method.Path);
             Finish(response, GrpcStatus.Internal, "The call failed; the server's log says why.");
         }
     }
@@ -87,11 +96,11 @@ static class GrpcEndpoints
             response.Headers[GrpcHeaders.Encoding] = "gzip";
     }
 
-    static async Task HandleAsync(HttpContext context, GrpcMethod method, int messageBytesMax, TimeSpan? timeout, TimeProvider clock)
+    static async Task HandleAsync(HttpContext context, GrpcMethod method, Server server, TimeSpan? timeout)
     {
-        using var deadline = new CancellationTokenSource(timeout ?? System.Threading.Timeout.InfiniteTimeSpan, clock);
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, context.RequestAborted);
-        var call = new GrpcCall(context, messageBytesMax, over.Token);
+        using var deadline = new CancellationTokenSource(timeout ?? System.Threading.Timeout.InfiniteTimeSpan, server.Clock);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, context.RequestAborted, method.IsEndless ? server.Stopping : default);
+        var call = new GrpcCall(context, server.Limits, over.Token);
         // Not on this thread: the deadline holds for a handler that computes, too.
         var work = Task.Run(() => method.Handle(call), CancellationToken.None);
         try
@@ -104,6 +113,10 @@ static class GrpcEndpoints
                 context.Features.Get<IHttpResetFeature>()?.Reset(ResetCancel);
             throw new GrpcException(GrpcStatus.DeadlineExceeded, "The deadline has passed.");
         }
+        catch (OperationCanceledException) when (method.IsEndless && server.Stopping.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+        {
+            throw new GrpcException(GrpcStatus.Unavailable, "The process stops.");
+        }
         finally
         {
             // 1. whoever still works on it is told; 2. nothing of it touches the connection any more; 3. what it still throws is nobody's.
@@ -114,11 +127,17 @@ static class GrpcEndpoints
     }
 
     /// <summary>In trailers behind messages, else among the headers: an answer of trailers alone.</summary>
-    static void Finish(HttpResponse response, GrpcStatus status, string message)
+    static void Finish(HttpResponse response, GrpcStatus status, string message, TimeSpan? retryAfter = null)
     {
         var place = response.HasStarted ? response.HttpContext.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers : response.Headers;
         place[GrpcHeaders.Status] = ((int)status).ToString(System.Globalization.CultureInfo.InvariantCulture);
         if (message.Length > 0)
             place[GrpcHeaders.Message] = GrpcHeaders.Encode(message);
+        if (retryAfter is not { } wait)
+            return;
+        // Both ways of telling it: the one that clients' retries keep (gRFC A6), and google.rpc.RetryInfo, which programs read.
+        place[GrpcHeaders.RetryPushback] = ((long)wait.TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var details = new Status { Code = (int)status, Message = message, Details = { Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(wait) }) } };
+        place[GrpcHeaders.StatusDetails] = Convert.ToBase64String(details.ToByteArray()).TrimEnd('=');
     }
 }

@@ -26,7 +26,8 @@ static class GrpcFrames
         return length <= bytesMax ? PrefixBytes + length : throw TooLarge(bytesMax);
     }
 
-    public static T Read<T>(in ReadOnlySequence<byte> frame, MessageParser<T> parser, bool isGzip, int bytesMax) where T : class, IMessage<T>
+    /// <param name="reserve">Told how much a message unpacks to, before it does; throws where that is too much at present.</param>
+    public static T Read<T>(in ReadOnlySequence<byte> frame, MessageParser<T> parser, bool isGzip, int bytesMax, Action<long> reserve) where T : class, IMessage<T>
     {
         var message = frame.Slice(PrefixBytes);
         try
@@ -35,7 +36,7 @@ static class GrpcFrames
                 return parser.ParseFrom(message);
             if (!isGzip)
                 throw new GrpcException(GrpcStatus.Internal, "A message is compressed, but grpc-encoding names no compression.");
-            return parser.ParseFrom(Inflate(message, bytesMax).WrittenSpan);
+            return parser.ParseFrom(Inflate(message, bytesMax, reserve).WrittenSpan);
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException)
         {
@@ -43,7 +44,7 @@ static class GrpcFrames
         }
     }
 
-    static ArrayBufferWriter<byte> Inflate(in ReadOnlySequence<byte> message, int bytesMax)
+    static ArrayBufferWriter<byte> Inflate(in ReadOnlySequence<byte> message, int bytesMax, Action<long> reserve)
     {
         using var gzip = new GZipStream(new MemoryStream(message.ToArray()), CompressionMode.Decompress);
         var plain = new ArrayBufferWriter<byte>();
@@ -53,6 +54,7 @@ static class GrpcFrames
             plain.Advance(n);
             if (plain.WrittenCount > bytesMax)
                 throw TooLarge(bytesMax);
+            reserve(message.Length + plain.Capacity);
         }
         return plain;
     }

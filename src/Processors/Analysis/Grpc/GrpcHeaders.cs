@@ -7,7 +7,8 @@ namespace Pipeline.Processors.Analysis.Grpc;
 /// <summary>What the headers of gRPC over HTTP/2 hold (gRPC's PROTOCOL-HTTP2.md).</summary>
 static class GrpcHeaders
 {
-    public const string ContentType = "application/grpc", Timeout = "grpc-timeout", Encoding = "grpc-encoding", AcceptEncoding = "grpc-accept-encoding", Status = "grpc-status", Message = "grpc-message";
+    public const string ContentType = "application/grpc", Timeout = "grpc-timeout", Encoding = "grpc-encoding", AcceptEncoding = "grpc-accept-encoding", Status = "grpc-status", Message = "grpc-message",
+        RetryPushback = "grpc-retry-pushback-ms", StatusDetails = "grpc-status-details-bin";
 
     const int TimeoutDigitsMax = 8;
 

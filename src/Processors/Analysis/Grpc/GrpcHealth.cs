@@ -17,7 +17,7 @@ sealed class GrpcHealth(IEnumerable<string> services, Func<bool> isReady, TimePr
     [
         GrpcMethod.Unary(Name + "/Check", HealthCheckRequest.Parser, (request, _) => _services.Contains(request.Service)
             ? Task.FromResult(State(request)) : throw new GrpcException(GrpcStatus.NotFound, "There is no such service here.")),
-        GrpcMethod.ServerStreaming<HealthCheckRequest, HealthCheckResponse>(Name + "/Watch", HealthCheckRequest.Parser, WatchAsync),
+        GrpcMethod.ServerStreaming<HealthCheckRequest, HealthCheckResponse>(Name + "/Watch", HealthCheckRequest.Parser, WatchAsync) with { IsEndless = true },
     ];
 
     /// <summary>The state at once and whenever it changes, until the client goes.</summary>

@@ -6,6 +6,9 @@ namespace Pipeline.Processors.Analysis.Grpc;
 /// <param name="Path"><c>package.Service/Method</c>.</param>
 sealed record GrpcMethod(string Path, Func<GrpcCall, Task> Handle)
 {
+    /// <summary>It lasts until the client goes, or the process.</summary>
+    public bool IsEndless { get; init; }
+
     /// <summary>One message in, one out.</summary>
     public static GrpcMethod Unary<TRequest, TResponse>(string path, MessageParser<TRequest> parser, Func<TRequest, CancellationToken, Task<TResponse>> answer)
         where TRequest : class, IMessage<TRequest> where TResponse : IMessage =>
@@ -23,5 +26,5 @@ sealed record GrpcMethod(string Path, Func<GrpcCall, Task> Handle)
         {
             while (await call.ReadAsync(parser) is { } request)
                 await call.WriteAsync(answer(request));
-        });
+        }) { IsEndless = true };
 }

@@ -18,4 +18,7 @@ enum GrpcStatus
 sealed class GrpcException(GrpcStatus status, string message) : Exception(message)
 {
     public GrpcStatus Status { get; } = status;
+
+    /// <summary>When the same call may succeed; null where nothing says that it will.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 }

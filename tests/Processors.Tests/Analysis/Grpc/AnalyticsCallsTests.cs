@@ -20,7 +20,7 @@ public sealed class AnalyticsCallsTests : IAsyncLifetime
 
     HttpClient Client => _server.Client;
 
-    public async ValueTask InitializeAsync() => _server = await GrpcServer.StartAsync(app => app.MapAnalytics(_engine, () => _isReady, "1.2.3", GrpcServer.MessageBytesMax));
+    public async ValueTask InitializeAsync() => _server = await GrpcServer.StartAsync(app => app.MapAnalytics(_engine, () => _isReady, "1.2.3", GrpcServer.Limits));
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 

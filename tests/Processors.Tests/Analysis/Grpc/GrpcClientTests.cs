@@ -33,7 +33,7 @@ public sealed class GrpcClientTests
     static async Task CallAsync(bool bySocket, Func<string, Task<(int Exit, string Output)>> run)
     {
         var engine = new MeanEngine();
-        await using var server = await GrpcServer.StartAsync(app => app.MapAnalytics(engine, () => true, "1.2.3", GrpcServer.MessageBytesMax));
+        await using var server = await GrpcServer.StartAsync(app => app.MapAnalytics(engine, () => true, "1.2.3", GrpcServer.Limits));
         var (exit, output) = await run(bySocket ? "unix:" + server.Socket : server.Http2.Authority);
         Assert.True(exit == 0 && output.TrimEnd().EndsWith("all is well", StringComparison.Ordinal), output);
         // What the client gave up was ended here.

@@ -1,8 +1,11 @@
 using System.Net;
 using System.Net.Http.Headers;
 using Google.Protobuf;
+using Pipeline.Pipeline.Tests.Harness;
 using Pipeline.Processors.Analysis.Grpc;
 using Pipeline.Processors.Analysis.Grpc.Messages;
+using Pipeline.Processors.Analysis.Grpc.StatusMessages;
+using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Processors.Tests.Analysis.Grpc;
 
@@ -181,9 +184,16 @@ public sealed class GrpcFramingTests : IAsyncLifetime
     [Theory]
     [InlineData("10")]
     [InlineData("x")]
+    [InlineData("-1S")]
     [InlineData("123456789S")]
     public async Task A_timeout_that_is_none_is_internal(string timeout) =>
         Assert.Equal("13", (await Client.CallAsync(Echo, new AnalyzeRequest(), ("grpc-timeout", timeout))).Status);
+
+    [Theory]
+    [InlineData("0S")]
+    [InlineData("1n")]
+    public async Task A_deadline_that_has_passed_is_said_to_have(string timeout) =>
+        Assert.Equal("4", (await Client.CallAsync(Echo, new AnalyzeRequest(), ("grpc-timeout", timeout))).Status);
 
     [Fact]
     public async Task A_deadline_holds_for_a_handler_that_knows_of_none()
@@ -222,5 +232,52 @@ public sealed class GrpcFramingTests : IAsyncLifetime
         await _cancelled.Task.WaitAsync(Plenty);
         // The connection lives on.
         Assert.Equal("0", (await Client.CallAsync(Echo, new AnalyzeRequest())).Status);
+    }
+
+    [Fact]
+    public async Task Messages_beyond_what_may_be_held_are_refused_with_the_time_to_wait_and_room_comes_back()
+    {
+        var limits = GrpcServer.Limits with { InFlight = new InFlightBytes(300_000) };
+        await using var server = await GrpcServer.StartAsync(limits, GrpcMethod.Unary(Echo, AnalyzeRequest.Parser, (request, _) => Task.FromResult(new AnalyzeResponse { Error = $"{request.Data.Count}" })));
+        var request = new AnalyzeRequest { Data = { new double[25_000] } };
+        var body = new OpenContent(GrpcWire.Frame([], length: 200_000));
+        var first = server.Client.CallAsync(GrpcWire.Request(Echo, body));
+        await Until.TrueAsync("the first is being read", Plenty, () => limits.InFlight.Bytes > 0);
+        var refused = await server.Client.CallAsync(Echo, request);
+        Assert.Equal(("8", true), (refused.Status, refused.IsTrailersOnly));
+        Assert.Equal("1000", refused.Response.Headers.GetValues("grpc-retry-pushback-ms").Single());
+        var details = refused.Response.Headers.GetValues("grpc-status-details-bin").Single();
+        var status = Status.Parser.ParseFrom(Convert.FromBase64String(details.PadRight((details.Length + 3) & ~3, '=')));
+        Assert.Equal((8, 1), (status.Code, status.Details.Single().Unpack<RetryInfo>().RetryDelay.Seconds));
+        // Small ones are answered all the same.
+        Assert.Equal("0", (await server.Client.CallAsync(Echo, new AnalyzeRequest())).Status);
+        body.End.SetResult();
+        Assert.Equal("13", (await first).Status);
+        Assert.Equal("25000", (await server.Client.CallAsync(Echo, request)).Read(AnalyzeResponse.Parser).Error);
+        Assert.Equal("8", (await server.Client.CallAsync(Echo, GrpcWire.Frame(GrpcWire.Gzip(new byte[400_000]), flag: 1), ("grpc-encoding", "gzip"))).Status);
+        await Until.TrueAsync("nothing is held", Plenty, () => limits.InFlight.Bytes == 0);
+    }
+
+    [Fact]
+    public async Task A_message_that_does_not_come_ends_its_call()
+    {
+        await using var server = await GrpcServer.StartAsync(GrpcServer.Limits with { BodyTimeout = TimeSpan.FromMilliseconds(300) },
+            GrpcMethod.Unary(Echo, AnalyzeRequest.Parser, (_, _) => Task.FromResult(new AnalyzeResponse())));
+        var body = new OpenContent(GrpcWire.Frame([], length: 100));
+        var answer = await server.Client.CallAsync(GrpcWire.Request(Echo, body));
+        body.End.SetResult();
+        Assert.Equal(("4", "The message did not come within 0.3 s."), (answer.Status, answer.Message));
+    }
+
+    [Fact]
+    public async Task A_call_without_end_ends_when_the_server_stops()
+    {
+        var server = await GrpcServer.StartAsync(new GrpcHealth([], () => true, TimeProvider.System).Methods.ToArray());
+        using var watch = await server.Client.SendAsync(GrpcWire.Request("grpc.health.v1.Health/Watch", new ByteArrayContent(GrpcWire.Frame([]))), HttpCompletionOption.ResponseHeadersRead);
+        var body = watch.Content.ReadAsByteArrayAsync();
+        await server.StopAsync();
+        await body;
+        Assert.Equal("14", watch.TrailingHeaders.GetValues("grpc-status").Single());
+        await server.DisposeAsync();
     }
 }

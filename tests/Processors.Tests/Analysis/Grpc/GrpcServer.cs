@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Pipeline.Processors.Analysis.Grpc;
+using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Processors.Tests.Analysis.Grpc;
 
@@ -13,6 +14,8 @@ namespace Pipeline.Processors.Tests.Analysis.Grpc;
 sealed class GrpcServer : IAsyncDisposable
 {
     public const int MessageBytesMax = 16 * 1024 * 1024;
+
+    public static GrpcLimits Limits => new(MessageBytesMax, new InFlightBytes(4L * MessageBytesMax), TimeSpan.FromMinutes(1));
 
     readonly WebApplication _app;
     readonly string _folder = Directory.CreateTempSubdirectory("pipeline-test-grpc-").FullName;
@@ -48,7 +51,12 @@ sealed class GrpcServer : IAsyncDisposable
         return server;
     }
 
-    public static Task<GrpcServer> StartAsync(params GrpcMethod[] methods) => StartAsync(app => app.MapGrpc(methods, MessageBytesMax));
+    public static Task<GrpcServer> StartAsync(params GrpcMethod[] methods) => StartAsync(Limits, methods);
+
+    public static Task<GrpcServer> StartAsync(GrpcLimits limits, params GrpcMethod[] methods) => StartAsync(app => app.MapGrpc(methods, limits));
+
+    /// <summary>As long as its calls last.</summary>
+    public Task StopAsync() => _app.StopAsync();
 
     async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken stop)
     {
