@@ -51,7 +51,7 @@ static class ProcessorsHost
         services.AddSingleton(p => new RecordReading(new Turns(int.MaxValue), new ProcessingDeadline(Options<ProcessorsOptions>(p).ProcessingDeadline, TimeProvider.System),
             new FailureLimit(Options<ProcessorsOptions>(p).FaultyRecordsMax, TimeProvider.System)));
         services.AddSingleton<ITopicLogs>(p => new TopicLogs(p.GetRequiredService<IAdminClient>(), p.GetRequiredService<TopicDescriber>(), p.GetRequiredService<Breakers>().Kafka, TimeProvider.System));
-        services.AddSingleton(p => new TopicSetup(p.GetRequiredService<IAdminClient>(), p.GetRequiredService<TopicDescriber>(), Options<KafkaOptions>(p), Options<KafkaOptions>(p).NamesFor(roles), TimeProvider.System, p.GetRequiredService<ILogger<TopicSetup>>()));
+        services.AddSingleton(p => new TopicSetup(p.GetRequiredService<IAdminClient>(), p.GetRequiredService<TopicDescriber>(), new NeededTopics(Options<KafkaOptions>(p), Options<KafkaOptions>(p).NamesFor(roles)), TimeProvider.System, p.GetRequiredService<ILogger<TopicSetup>>()));
         services.AddSingleton<RoadServices>();
         services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-processors")));
         services.AddSingleton<DeadLetterWriter>();

@@ -41,7 +41,7 @@ public sealed class AnalysisTopicTests
         await pipeline.StartProcessorsAsync(Settings(queues));
         await EndedAsync(pipeline, 7);
         var rows = await RowsAsync(pipeline);
-        Assert.Equal(["a|7|1|2", "b|7|1|2", "c|8|0|unknown_algorithm", "d|8|0|malformed_request", "e|8|1|too_few_values", "f|8|0|malformed_request"], rows.Where(r => r.Length < 40));
+        Assert.Equal(["a|7|1|2", "b|7|1|2", "c|8|1|unknown_algorithm", "d|8|0|malformed_request", "e|8|1|too_few_values", "f|8|0|malformed_request"], rows.Where(r => r.Length < 40));
         Assert.EndsWith("|8|0|malformed_request", Assert.Single(rows, r => r.Length >= 40), StringComparison.Ordinal);
         // Each has its bytes and its cause among the dead letters; the second request of one id is there alone.
         await Until.TrueAsync("the letters are stored", Within, () => pipeline.Database.ValueAsync<long>("SELECT count(*) FROM pipeline.dead_letters WHERE consumer = 'analysis'"), n => n == 6);
@@ -50,7 +50,7 @@ public sealed class AnalysisTopicTests
              "analysis:too_few_values|analysis_refused|processing|e|{\"request_id\":\"e\",\"algorithm\":\"mean\",\"input\":{\"values\":[]}}",
              "analysis:unknown_algorithm|analysis_refused|processing|c|{\"request_id\":\"c\",\"algorithm\":\"summ\",\"input\":{\"values\":[2]}}",
              $"conflicting_duplicate|conflicting_duplicate|receiving|a|{Sum("a", 7)}"],
-            await pipeline.Database.RowsAsync("SELECT concat_ws('|', fingerprint, reason, stage, encode(key, 'escape'), encode(value, 'escape')) FROM pipeline.dead_letters WHERE consumer = 'analysis' ORDER BY 1 COLLATE \"C\"", r => r.GetString(0)));
+            await pipeline.Database.RowsAsync("SELECT concat_ws('|', fingerprint, reason, stage, encode(key, 'escape'), encode(value, 'escape')) FROM pipeline.dead_letters WHERE consumer = 'analysis' ORDER BY fingerprint, encode(key, 'escape')", r => r.GetString(0)));
         await queues.EmptyAsync(Within);
     }
 
@@ -59,8 +59,7 @@ public sealed class AnalysisTopicTests
     {
         await using var queues = RabbitQueues.Create(road: "analysis");
         await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(2);
-        await pipeline.StartProcessorsAsync(Settings(queues));
-        var api = (await pipeline.StartIngestAsync(("Pipeline__Ingest__Operations", "true"))).Url;
+        var (_, api) = await StartAsync(pipeline, Settings(queues), ("Pipeline__Ingest__Operations", "true"));
         var (status, accepted) = await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"),
             """{"algorithm":"matrix_multiply","parameters":{"matrix_a":[[1,2],[3,4]],"matrix_b":[[5,6],[7,8]]},"timeout_seconds":30}""");
         Assert.Equal(HttpStatusCode.Accepted, status);
@@ -95,12 +94,11 @@ public sealed class AnalysisTopicTests
     }
 
     [Fact]
-    public async Task Long_requests_wait_in_queues_of_their_priority_and_are_cancelled_there_or_while_they_run()
+    public async Task Long_requests_wait_in_queues_of_their_priority()
     {
         await using var queues = RabbitQueues.Create(road: "analysis");
         await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(2);
-        await pipeline.StartProcessorsAsync(Settings(queues, ("Pipeline__Analysis__LongFrom", "00:00:00"), ("Pipeline__Analysis__JobsMax", "1")));
-        var api = (await pipeline.StartIngestAsync()).Url;
+        var (_, api) = await StartAsync(pipeline, Settings(queues, ("Pipeline__Analysis__LongFrom", "00:00:00"), ("Pipeline__Analysis__JobsMax", "1")));
         string[] priorities = ["low", "normal", "high"];
         foreach (var (i, priority) in Enumerable.Range(0, 30).Select(i => (i, priorities[i % 3])))
             Assert.Equal(HttpStatusCode.Accepted, (await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), $$$"""{"request_id":"{{{i}}}","priority":"{{{priority}}}","algorithm":"sum","input":{"values":[{{{i}}}]}}""")).Status);
@@ -159,9 +157,75 @@ public sealed class AnalysisTopicTests
         }, n => n == 40);
         Seeds.Say($"{lives} processes ended");
         Assert.InRange(lives, 2, 8);
-        Assert.Equal(["20|8|worker_crashed"], await pipeline.Database.RowsAsync("SELECT concat_ws('|', request_id, state, error_code) FROM control.tasks WHERE state <> 7", r => r.GetString(0)));
+        Assert.Equal(["20|8|killed_processor"], await pipeline.Database.RowsAsync("SELECT concat_ws('|', request_id, state, error_code) FROM control.tasks WHERE state <> 7", r => r.GetString(0)));
         Assert.Equal(["killed_processor"], await pipeline.Database.RowsAsync("SELECT reason FROM pipeline.dead_letters WHERE consumer = 'analysis'", r => r.GetString(0)));
         await queues.EmptyAsync(Within);
+    }
+
+    [Fact]
+    public async Task A_worker_that_dies_each_time_costs_its_request_every_attempt_and_nobody_else_one()
+    {
+        await using var queues = RabbitQueues.Create(road: "analysis");
+        await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(2);
+        var (host, api) = await StartAsync(pipeline, WithPython(queues));
+        await PythonAsync(host);
+        foreach (var (id, algorithm) in ((string, string)[])[("dies", "exits"), ("lives", "echo"), ("useless", "returns_a_number")])
+            Assert.Equal(HttpStatusCode.Accepted, (await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), $$$"""{"request_id":"{{{id}}}","algorithm":"{{{algorithm}}}","input":{"values":[1,2]}}""")).Status);
+        await EndedAsync(pipeline, 3);
+        Assert.Equal(["dies|8|5|worker_crashed", "lives|7|1", "useless|8|1|algorithm_failed"], await RowsAsync(pipeline));
+        Assert.Equal(["{1,2,4,5,6,3,4,5,6,3,4,5,6,3,4,5,6,3,4,8}"], await pipeline.Database.RowsAsync("SELECT states::text FROM control.tasks WHERE request_id = 'dies'", r => r.GetString(0)));
+        await Until.TrueAsync("the letters are stored", Within, () => pipeline.Database.ValueAsync<long>("SELECT count(*) FROM pipeline.dead_letters WHERE consumer = 'analysis'"), n => n == 2);
+        Assert.Equal(["analysis:algorithm_failed|analysis_refused|1", "analysis:worker_crashed|retries_exhausted|5"],
+            await pipeline.Database.RowsAsync("SELECT concat_ws('|', fingerprint, reason, attempts) FROM pipeline.dead_letters WHERE consumer = 'analysis' ORDER BY 1", r => r.GetString(0)));
+        await queues.EmptyAsync(Within);
+    }
+
+    [Theory]
+    [InlineData("00:00:10")]
+    [InlineData("00:00:00")]
+    public async Task A_cancelled_request_ends_at_once_whether_it_runs_or_waits(string longFrom)
+    {
+        await using var queues = RabbitQueues.Create(road: "analysis");
+        await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(1);
+        var (host, api) = await StartAsync(pipeline, WithPython(queues, ("Pipeline__Analysis__LongFrom", longFrom), ("Pipeline__Analysis__JobsMax", "1")));
+        await PythonAsync(host);
+        foreach (var id in (string[])["runs", "waits"])
+            await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), $$$"""{"request_id":"{{{id}}}","algorithm":"sleeps","input":{"values":[600]},"timeout_seconds":600}""");
+        await Until.TrueAsync("one runs", Within, () => StateAsync(pipeline, "runs"), s => s == 4);
+        foreach (var id in (string[])["waits", "runs"])
+        {
+            var (status, task) = await SendAsync(HttpMethod.Delete, new Uri(api, $"api/v1/task/{id}"));
+            Assert.Equal((HttpStatusCode.OK, "cancelled"), (status, task.GetProperty("status").GetString()));
+        }
+        await Until.TrueAsync("the worker is free again", Within, async () => (await WorkersAsync(host)).GetProperty("running").GetInt32(), running => running == 0);
+        // The partition, or the job's place, goes on with others.
+        await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), Sum("next", 1));
+        Assert.Equal("completed", (await SendAsync(HttpMethod.Get, new Uri(api, "api/v1/task/next?wait=30"))).Body.GetProperty("status").GetString());
+        await queues.EmptyAsync(Within);
+        Assert.Equal(0, await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM pipeline.dead_letters"));
+    }
+
+    static Task<short> StateAsync(PipelineUnderTest pipeline, string id) => pipeline.Database.ValueAsync<short>($"SELECT state FROM control.tasks WHERE request_id = '{id}'");
+
+    /// <summary>Both hosts, with the schema there: until then compute says 503.</summary>
+    static async Task<(HostProcess Processors, Uri Api)> StartAsync(PipelineUnderTest pipeline, (string, string)[] processors, params (string, string)[] ingest)
+    {
+        var host = await pipeline.StartProcessorsAsync(processors);
+        var api = (await pipeline.StartIngestAsync(ingest)).Url;
+        await Until.TrueAsync("the schema is there", Within, pipeline.Database.HasSchemaAsync);
+        return (host, api);
+    }
+
+    static (string, string)[] WithPython(RabbitQueues queues, params (string, string)[] more) => Settings(queues,
+        [("Pipeline__Analysis__Python", "on"), ("Pipeline__Analysis__PythonFolder", Path.Combine(TestServers.Repository, "python")), ("Pipeline__Analysis__PythonAlgorithms", TestServers.Fixture("python")), .. more]);
+
+    static async Task<JsonElement> WorkersAsync(HostProcess host) => await PipelineUnderTest.Http.GetFromJsonAsync<JsonElement>(new Uri(host.Url, "analysis/workers"), Stop);
+
+    static async Task PythonAsync(HostProcess host)
+    {
+        var state = await Until.TrueAsync("Python has started", Within, async () => (await WorkersAsync(host)).GetProperty("python"), p => p.GetProperty("status").GetString() != "starting");
+        if (state.GetProperty("status").GetString() == "unavailable")
+            Assert.Skip(state.GetProperty("reason").GetString()!);
     }
 
     static (HttpStatusCode, string?) Code((HttpStatusCode Status, JsonElement Body) answer) => (answer.Status, answer.Body.GetProperty("code").GetString());

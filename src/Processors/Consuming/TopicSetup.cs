@@ -7,8 +7,7 @@ namespace Pipeline.Processors.Consuming;
 /// Makes the consumed topics where they are missing. Log-append time, because the ledger's memory is counted in the broker's time; three
 /// replicas of which two must have a record where there are three brokers, because "accepted" is to survive the loss of one.
 /// </summary>
-/// <param name="names">The topics.</param>
-sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, KafkaOptions options, IReadOnlyList<string> names, TimeProvider clock, ILogger<TopicSetup> log)
+sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, NeededTopics topics, TimeProvider clock, ILogger<TopicSetup> log)
 {
     const string TimestampType = "message.timestamp.type", LogAppendTime = "LogAppendTime", MinInSync = "min.insync.replicas";
     static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10), Pause = TimeSpan.FromSeconds(2);
@@ -16,7 +15,7 @@ sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, KafkaOptio
     /// <summary>Returns when every topic is there. Waits for a cluster that does not answer.</summary>
     public async Task EnsureAsync(CancellationToken stop)
     {
-        while (options.CreateTopics)
+        while (topics.Options.CreateTopics)
         {
             try
             {
@@ -42,9 +41,9 @@ sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, KafkaOptio
             configuration[MinInSync] = "2";
         try
         {
-            await admin.CreateTopicsAsync(names.Select(name => new TopicSpecification
+            await admin.CreateTopicsAsync(topics.Names.Select(name => new TopicSpecification
             {
-                Name = name, NumPartitions = options.Partitions, ReplicationFactor = (short)(brokers >= 3 ? 3 : -1), Configs = configuration,
+                Name = name, NumPartitions = topics.Options.Partitions, ReplicationFactor = (short)(brokers >= 3 ? 3 : -1), Configs = configuration,
             }), new CreateTopicsOptions { RequestTimeout = Timeout });
         }
         catch (CreateTopicsException e) when (e.Results.All(r => !r.Error.IsError || r.Error.Code == ErrorCode.TopicAlreadyExists))
@@ -58,7 +57,7 @@ sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, KafkaOptio
     {
         try
         {
-            await describer.DescribeAsync(names, Timeout, CancellationToken.None);
+            await describer.DescribeAsync(topics.Names, Timeout, CancellationToken.None);
             return true;
         }
         catch (Exception e) when (e is KafkaException or TopicUnavailableException)
@@ -72,7 +71,7 @@ sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, KafkaOptio
     {
         try
         {
-            foreach (var topic in await admin.DescribeConfigsAsync(names.Select(name => new ConfigResource { Type = ResourceType.Topic, Name = name }),
+            foreach (var topic in await admin.DescribeConfigsAsync(topics.Names.Select(name => new ConfigResource { Type = ResourceType.Topic, Name = name }),
                 new DescribeConfigsOptions { RequestTimeout = Timeout }))
                 if (topic.Entries.TryGetValue(TimestampType, out var type) && type.Value != LogAppendTime)
                     log.TopicTakesProducersTime(topic.ConfigResource.Name, type.Value);
@@ -83,3 +82,6 @@ sealed class TopicSetup(IAdminClient admin, TopicDescriber describer, KafkaOptio
         }
     }
 }
+
+/// <param name="Names">What this process consumes and produces to.</param>
+sealed record NeededTopics(KafkaOptions Options, IReadOnlyList<string> Names);

@@ -10,8 +10,8 @@ public class NotTriedException(string message, TimeSpan retryAfter, Exception? i
 }
 
 /// <summary>The breaker of a dependency is open: it is not asked, and nothing was sent to it.</summary>
-public sealed class DependencyUnavailableException(string dependency, TimeSpan retryAfter, Exception? inner = null)
-    : NotTriedException($"{dependency} failed too often and is not asked for {retryAfter.TotalSeconds:F1} s", retryAfter, inner)
+public sealed class DependencyUnavailableException(string dependency, TimeSpan retryAfter, Exception? inner = null) : NotTriedException(
+    $"{dependency} failed too often and is not asked for {retryAfter.TotalSeconds:F1} s", retryAfter, inner)
 {
     public string Dependency { get; } = dependency;
 }

@@ -9,7 +9,11 @@ static class AnalysisEndpoints
 {
     const long BatchAnswerBytesMax = 64L << 20;
 
-    static readonly JsonSerializerOptions Listing = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    static readonly JsonSerializerOptions Listing = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+    };
 
     public static void MapAnalysis(this IEndpointRouteBuilder routes)
     {

@@ -26,9 +26,21 @@ static class RequestOutcome
         return buffer.WrittenSpan.ToArray();
     }
 
+    /// <summary>The answer of a request that is a dead letter: the engine's code where there is one, else the letter's own.</summary>
+    public static byte[] Abandoned(TaskKey task, FailureCause cause)
+    {
+        var code = cause.Fingerprint is { } print && print.StartsWith(Fingerprint, StringComparison.Ordinal) && cause.Reason != FaultReason.KilledProcessor ? print[Fingerprint.Length..] : new EventFault(cause.Reason).Code;
+        // The path stands before the message, as Cause wrote it.
+        var colon = cause.Message.StartsWith('/') ? cause.Message.IndexOf(": ", StringComparison.Ordinal) : -1;
+        var (path, message) = colon > 0 ? (cause.Message[..colon], cause.Message[(colon + 2)..]) : ("", cause.Message);
+        return JsonSerializer.SerializeToUtf8Bytes(new { request_id = task.RequestId, status = TaskState.Abandoned.Name(), error = new { code, message, path } });
+    }
+
+    const string Fingerprint = "analysis:";
+
     /// <summary>Why a request has no result: a letter says it in the terms of all letters, and names the engine's own code.</summary>
     public static FailureCause Cause(AnalysisFault fault, AnalysisRequest? request) => new(request is null ? "receiving" : "processing", fault.IsTransient ? FailureCause.Transient : FailureCause.Invalid,
-        fault.IsTransient ? FaultReason.ProcessorFailed : FaultReason.AnalysisRefused, fault.Path.Length > 0 ? $"{fault.Path}: {fault.Message}" : fault.Message, $"analysis:{fault.Code}");
+        fault.IsTransient ? FaultReason.ProcessorFailed : FaultReason.AnalysisRefused, fault.Path.Length > 0 ? $"{fault.Path}: {fault.Message}" : fault.Message, Fingerprint + fault.Code);
 
     /// <summary>A request that shares its id with another one is told by its letter alone: the answer of this id is the other's.</summary>
     public static FailureCause Conflict { get; } = new("receiving", FailureCause.Invalid, FaultReason.ConflictingDuplicate, "Another request with this request_id and other content was first.");

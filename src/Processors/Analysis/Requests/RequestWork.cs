@@ -106,11 +106,10 @@ sealed class RequestWork(RequestTools tools)
             throw new NotTriedException(outcome.Fault.Message, EngineFullPause);
         else if (outcome.Fault.Reason != AnalysisFaultCode.Cancelled)
         {
-            var failed = new Failed(request with { Record = record.Again(RequestOutcome.Cause(outcome.Fault, request.Request), tools.Clock.GetUtcNow()) }, outcome);
-            await AnswerFinalAsync([failed], stop);
-            throw new RecordFailedException(failed.Cause);
+            var cause = RequestOutcome.Cause(outcome.Fault, request.Request);
+            await NoteRetriesAsync([(request, cause, record.Attempt + 1)], stop);
+            throw new RecordFailedException(cause);
         }
-        stop.ThrowIfCancellationRequested();
     }
 
     /// <summary>Whether a request that comes from the ladder is to wait for its turn among the jobs.</summary>
@@ -158,26 +157,19 @@ sealed class RequestWork(RequestTools tools)
         }
     }
 
-    /// <param name="request">Its record says how many attempts failed, a last one that is being answered included.</param>
-    (TaskKey, byte[]) Answer(RequestRecord request, AnalysisOutcome outcome) =>
-        (request.Task.Key, RequestOutcome.Result(request.Task.Key, outcome, request.Record.Attempt + (outcome.Fault is null ? 1 : 0)));
+    static (TaskKey, byte[]) Answer(RequestRecord request, AnalysisOutcome outcome) => (request.Task.Key, RequestOutcome.Result(request.Task.Key, outcome, request.Record.Attempt + 1));
 
-    /// <summary>First attempts that failed.</summary>
+    /// <summary>
+    /// First attempts that failed. Nothing is answered here: a request is abandoned when its dead letter is stored (<see cref="DeadRequests"/>). Answered before, a crash in between would leave an
+    /// abandoned request without its letter, because whoever reads it again finds that it has ended.
+    /// </summary>
     async Task FailAsync(IReadOnlyCollection<Failed> failed, CancellationToken stop)
     {
-        if (failed.Count == 0)
-            return;
-        var again = failed.Select(f => f with { Request = f.Request with { Record = f.Request.Record.Again(f.Cause, tools.Clock.GetUtcNow()) } }).ToList();
-        await AnswerFinalAsync(again, stop);
-        await tools.Ladder.FailAsync([.. again.Select(f => f.Request.Record)], stop);
+        await NoteRetriesAsync([.. failed.Select(f => (f.Request, f.Cause, f.Request.Record.Attempt + 1))], stop);
+        await tools.Ladder.FailAsync([.. failed.Select(f => f.Request.Record.Again(f.Cause, tools.Clock.GetUtcNow()))], stop);
     }
 
-    /// <summary>Those that are not tried again are answered; the others' rows say that they wait. Before anything is handed over, so that a crash repeats it.</summary>
-    async Task AnswerFinalAsync(IReadOnlyCollection<Failed> failed, CancellationToken stop)
-    {
-        bool IsFinal(Failed f) => tools.Schedule.Next(f.Request.Record.Attempt, f.Cause).Delay is null;
-        await tools.Results.ProduceAsync([.. failed.Where(f => f.Outcome is not null && IsFinal(f)).Select(f => Answer(f.Request, f.Outcome!))], stop);
-        var retried = failed.Where(f => !IsFinal(f)).Select(f => f.Request.Task.Key).ToList();
-        await tools.Postgres.RunAsync(s => tools.Tasks.RetryAsync(retried, s), stop);
-    }
+    /// <summary>The rows of those that are tried again say so.</summary>
+    Task NoteRetriesAsync(IEnumerable<(RequestRecord Request, FailureCause Cause, int Attempt)> failed, CancellationToken stop) => tools.Postgres.RunAsync(
+        s => tools.Tasks.RetryAsync([.. failed.Where(f => tools.Schedule.Next(f.Attempt, f.Cause).Delay is not null).Select(f => f.Request.Task.Key)], s), stop);
 }

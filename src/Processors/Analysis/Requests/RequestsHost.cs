@@ -47,8 +47,7 @@ static class RequestsHost
     {
         services.AddAnalysisSettings();
         services.AddSingleton<TaskAnswers>();
-        services.AddSingleton<IHostedService>(p => new TaskKeeping(p.GetRequiredService<TaskAnswers>(), Settings(p), p.GetRequiredService<Breakers>().Postgres, p.GetRequiredService<SchemaAtStart>().Ready,
-            TimeProvider.System, p.GetRequiredService<ILogger<TaskKeeping>>()));
+        services.AddSingleton<IHostedService>(p => new TaskKeeping(AnswersAsync(p), Settings(p), TimeProvider.System, p.GetRequiredService<ILogger<TaskKeeping>>()));
         ProcessorsHost.AddRoad(services, (p, host) => new ResultsRoad(Kafka(p), new ResultsRoadSettings(Place(p, host, Roles.ResultsPostgres), p.GetRequiredService<TaskAnswers>(),
             p.GetRequiredService<DeadLetterWriter>(), p.GetRequiredService<Breakers>().Postgres, p.GetRequiredService<RecordReading>(), p.GetRequiredService<ProcessorMetrics>(), TimeProvider.System)),
             p => p.GetRequiredService<SchemaAtStart>().Ready);
@@ -69,6 +68,12 @@ static class RequestsHost
         p.GetRequiredService<ProcessorMetrics>().PlaceLost(road, Math.Max(0, extent.Start - offset));
         p.GetRequiredService<ILogger<AnalysisRoad>>().PlaceLost(road, partition.ToString(), offset, extent.Start, extent.End);
     });
+
+    static async Task<(TaskAnswers, Breaker)> AnswersAsync(IServiceProvider services)
+    {
+        await services.GetRequiredService<SchemaAtStart>().Ready;
+        return (services.GetRequiredService<TaskAnswers>(), services.GetRequiredService<Breakers>().Postgres);
+    }
 
     static AnalysisSettings Settings(IServiceProvider services) => services.GetRequiredService<IOptions<AnalysisSettings>>().Value;
 

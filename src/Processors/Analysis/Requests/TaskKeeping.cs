@@ -4,13 +4,14 @@ using Pipeline.Sinks.Postgres.Tasks;
 namespace Pipeline.Processors.Analysis.Requests;
 
 /// <summary>Ends tasks whose request never came, and removes those that ended long ago. Any number of processes may do it at a time.</summary>
-sealed class TaskKeeping(TaskAnswers answers, AnalysisSettings settings, Breaker postgres, Task ready, TimeProvider clock, ILogger<TaskKeeping> log) : BackgroundService
+/// <param name="store">Completes when the schema is there, with what writes tasks and its breaker.</param>
+sealed class TaskKeeping(Task<(TaskAnswers Answers, Breaker Postgres)> store, AnalysisSettings settings, TimeProvider clock, ILogger<TaskKeeping> log) : BackgroundService
 {
     static readonly TimeSpan IntervalMost = TimeSpan.FromMinutes(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await ready.WaitAsync(stoppingToken);
+        var (answers, postgres) = await store.WaitAsync(stoppingToken);
         var least = settings.UnreadAfter < settings.TasksFor ? settings.UnreadAfter : settings.TasksFor;
         using var timer = new PeriodicTimer(least < IntervalMost ? least : IntervalMost, clock);
         do
