@@ -60,7 +60,7 @@ public sealed class AnalysisHttpTests
     static async Task AnswersByPythonAsync(HostProcess engine, Uri api)
     {
         var health = await Until.TrueAsync("Python has started", TimeSpan.FromSeconds(60), async () =>
-            (await PipelineUnderTest.Http.GetFromJsonAsync<JsonElement>(new Uri(engine.Url, "health"), Stop)).GetProperty("analysis"), a => a.GetProperty("python").GetProperty("status").GetString() != "starting");
+            await PipelineUnderTest.Http.GetFromJsonAsync<JsonElement>(new Uri(engine.Url, "analysis/workers"), Stop), a => a.GetProperty("python").GetProperty("status").GetString() != "starting");
         if (health.GetProperty("python").GetProperty("status").GetString() == "unavailable")
             Assert.Skip(health.GetProperty("python").GetProperty("reason").GetString()!);
         var kmeans = await Until.TrueAsync("kmeans is found", TimeSpan.FromSeconds(60), () => PostAsync(api, """{"algorithm":"kmeans","parameters":{"k":2},"input":{"values":[1,2,10,11]}}"""), a => a.Status != HttpStatusCode.NotFound);

@@ -31,7 +31,11 @@ public static class AnalysisPriorities
 /// <param name="Algorithm">As <c>GET algorithms</c> names it; whether it exists is the engine's to say.</param>
 /// <param name="Parameters">An object; checked against the algorithm's schema by the engine. Null where there are none.</param>
 /// <param name="Input">Null where the parameters hold everything, as those of <c>matrix_multiply</c> do.</param>
-public sealed record AnalysisRequest(string? RequestId, string Algorithm, JsonElement? Parameters, AnalysisPriority Priority, AnalysisInput? Input, AnalysisOptions Options);
+public sealed record AnalysisRequest(string? RequestId, string Algorithm, JsonElement? Parameters, AnalysisPriority Priority, AnalysisInput? Input, AnalysisOptions Options)
+{
+    /// <summary>Whose stored events it may read: never from the request's own bytes, but from who sent it.</summary>
+    public string Tenant { get; init; } = Topics.DefaultTenant;
+}
 
 /// <param name="PreferNative">Where an algorithm exists natively and in Python, the native one runs. Default true.</param>
 /// <param name="AllowPython">Whether a Python worker may run it. Default true.</param>

@@ -32,13 +32,16 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
         try
         {
             var algorithm = _registry.Choose(request).Description;
-            return algorithm.Cost.Of(Count(request.Input)) * _costs.Correction(algorithm.Name);
+            return algorithm.Cost.Of(request.Input is EventsInput stored ? StoredInputs.Estimate(stored) : Count(request.Input)) * _costs.Correction(algorithm.Name);
         }
         catch (AnalysisException)
         {
             return TimeSpan.Zero;
         }
     }
+
+    /// <summary>Null where no store is at hand: then <c>input.events</c> is refused.</summary>
+    public StoredInputs? Stored { get; init; }
 
     /// <summary>Counts what is executed here.</summary>
     public ProcessorMetrics? Metrics { get; init; }
@@ -56,11 +59,12 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
         var began = clock.GetTimestamp();
         try
         {
-            // 1. Who does it. What cannot be asked for is told before anything is reserved.
+            // 1. Who does it, and on what. What cannot be asked for is told before anything is reserved.
             var chosen = _registry.Choose(request);
+            (request, var rows) = await WithStoredAsync(request, stop);
             CheckInput(chosen.Description, request);
             var n = Count(request.Input);
-            var metadata = new AnalysisMetadata(chosen.Engine, chosen.Description.Version, TimeSpan.Zero, n);
+            var metadata = new AnalysisMetadata(chosen.Engine, chosen.Description.Version, TimeSpan.Zero, n) { Rows = rows };
             // 2. Whether it was done before.
             var key = cache.Concerns(chosen.Description, n) ? CacheKey.Of(chosen.Code, chosen.Description, request.Parameters, request.Input) : (CacheKey?)null;
             if (key is { } known && cache.Find(known) is { } remembered)
@@ -88,6 +92,25 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
         }
     }
 
+    async Task<(AnalysisRequest, IReadOnlyList<string>?)> WithStoredAsync(AnalysisRequest request, CancellationToken stop)
+    {
+        if (request.Input is not EventsInput wanted)
+            return (request, null);
+        if (Stored is null)
+            throw new AnalysisException(new AnalysisFault(AnalysisFaultCode.NotAllowed, "This engine has no stored events.", "/input/events"));
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        deadline.CancelAfter(request.Options.TimeoutMs);
+        try
+        {
+            var stored = await Stored.ReadAsync(request.Tenant, wanted, deadline.Token);
+            return (request with { Input = stored.Input }, stored.Rows);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new AnalysisException(Late(request, stop).Fault!);
+        }
+    }
+
     static long Count(AnalysisInput? input) => input switch
     {
         ValuesInput one => one.Values.Length,
@@ -98,9 +121,7 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
 
     static void CheckInput(AlgorithmDescription algorithm, AnalysisRequest request)
     {
-        var kind = request.Input switch { ValuesInput => "values", ColumnsInput => "columns", TextsInput => "texts", EventsInput => "events", _ => null };
-        if (kind == "events")
-            throw new AnalysisException(new AnalysisFault(AnalysisFaultCode.NotAllowed, "Stored events cannot be analysed here yet: send values or columns.", "/input/events"));
+        var kind = request.Input switch { ValuesInput => "values", ColumnsInput => "columns", TextsInput => "texts", _ => null };
         if (kind is null && algorithm.Reads.Length > 0)
             throw new AnalysisException(new AnalysisFault(AnalysisFaultCode.InvalidInput, $"{algorithm.Name} needs an input: {string.Join(", ", algorithm.Reads)}.", "/input"));
         if (kind is not null && !algorithm.Reads.Contains(kind))

@@ -1,8 +1,11 @@
 using Microsoft.Extensions.Options;
+using Npgsql;
 using Pipeline.Processors.Analysis.Http;
 using Pipeline.Processors.Analysis.Python;
 using Pipeline.Processors.Analysis.Requests;
+using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Hosting;
+using Pipeline.Sinks.Postgres;
 
 namespace Pipeline.Processors.Analysis;
 
@@ -23,7 +26,11 @@ static class AnalysisHost
         services.AddHostedService(p => p.GetRequiredService<PythonEngine>());
         services.AddSingleton(p => new ResultCache(Settings(p), TimeProvider.System));
         services.AddSingleton(p => new AnalysisEngine(Settings(p), p.GetRequiredService<PythonEngine>(), p.GetRequiredService<ResultCache>(), TimeProvider.System, p.GetRequiredService<ILogger<AnalysisEngine>>())
-        { Metrics = p.GetRequiredService<ProcessorMetrics>() });
+        {
+            Metrics = p.GetRequiredService<ProcessorMetrics>(),
+            Stored = new StoredInputs(new MetricsReader(p.GetRequiredService<NpgsqlDataSource>()), new MemberReader(p.GetRequiredService<NpgsqlDataSource>()), new DurationReader(p.GetRequiredService<NpgsqlDataSource>()),
+                p.GetRequiredService<Breakers>().Postgres, TimeProvider.System),
+        });
         services.AddSingleton(p => new AnalysisBodies(Settings(p)));
         services.AddSingleton<IAnalysisEngine>(p => p.GetRequiredService<AnalysisEngine>());
     }

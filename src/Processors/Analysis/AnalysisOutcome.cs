@@ -8,7 +8,11 @@ namespace Pipeline.Processors.Analysis;
 /// <param name="Worker">The Python worker's process.</param>
 /// <param name="IsCached">It was computed for an earlier request.</param>
 /// <param name="Attempts">Of a request that came by the topic: how often it was executed.</param>
-sealed record AnalysisMetadata(string Engine, string AlgorithmVersion, TimeSpan Duration, long N, int? Worker = null, bool IsCached = false, int? Attempts = null);
+sealed record AnalysisMetadata(string Engine, string AlgorithmVersion, TimeSpan Duration, long N, int? Worker = null, bool IsCached = false, int? Attempts = null)
+{
+    /// <summary>Of an input of stored events: what its values, or its rows, stand for.</summary>
+    public IReadOnlyList<string>? Rows { get; init; }
+}
 
 /// <summary>What came of a request: a result or a fault.</summary>
 /// <param name="Result">A JSON object in UTF-8; empty with a fault. NaN and infinities are null in it.</param>

@@ -25,7 +25,8 @@ static class AnalysisAnswer
             json.WritePropertyName("result");
             json.WriteRawValue(outcome.Result.Span, skipInputValidation: true);
         }
-        if (withMetadata && outcome.Metadata is { } metadata)
+        // Without its rows an answer about stored events says nothing of whom it speaks.
+        if ((withMetadata || outcome.Metadata?.Rows is not null) && outcome.Metadata is { } metadata)
             Write(json, metadata);
         json.WriteEndObject();
     }
@@ -42,6 +43,13 @@ static class AnalysisAnswer
         json.WriteBoolean("cached", metadata.IsCached);
         if (metadata.Attempts is { } attempts)
             json.WriteNumber("attempts", attempts);
+        if (metadata.Rows is { } rows)
+        {
+            json.WriteStartArray("rows");
+            foreach (var row in rows)
+                json.WriteStringValue(row);
+            json.WriteEndArray();
+        }
         json.WriteEndObject();
     }
 

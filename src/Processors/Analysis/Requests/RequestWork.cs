@@ -129,7 +129,7 @@ sealed class RequestWork(RequestTools tools)
     async Task<AnalysisOutcome> RunAsync(RequestRecord request, bool wait, CancellationToken stop)
     {
         var options = request.Request!.Options;
-        var bounded = request.Request with { Options = options with { TimeoutMs = Math.Min(options.TimeoutMs, (int)tools.Settings.JobTimeoutMax.TotalMilliseconds) } };
+        var bounded = request.Request with { Tenant = request.Task.Key.Tenant, Options = options with { TimeoutMs = Math.Min(options.TimeoutMs, (int)tools.Settings.JobTimeoutMax.TotalMilliseconds) } };
         return await tools.Running.RunAsync(request.Task.Key, async cancel =>
         {
             while (true)
