@@ -59,7 +59,7 @@ static class AnalysisInputReader
     static ColumnsInput Columns(ref Utf8JsonReader reader, string path)
     {
         var fields = new JsonFields(path);
-        var (names, columns, left) = (new List<string>(), new List<double[]>(), AnalysisLimits.ValuesMax);
+        var (names, columns, left) = (new List<string>(), new List<ReadOnlyMemory<double>>(), AnalysisLimits.ValuesMax);
         fields.Begin(ref reader);
         while (fields.Next(ref reader, out var name))
         {

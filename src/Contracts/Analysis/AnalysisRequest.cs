@@ -50,10 +50,10 @@ public sealed record AnalysisOptions(bool PreferNative = true, bool AllowPython 
 public abstract record AnalysisInput;
 
 /// <summary>One series, shape (n).</summary>
-public sealed record ValuesInput(double[] Values) : AnalysisInput;
+public sealed record ValuesInput(ReadOnlyMemory<double> Values) : AnalysisInput;
 
 /// <summary>Named columns in the sender's order, each of its own length: whether they must be equal is the algorithm's to say.</summary>
-public sealed record ColumnsInput(IReadOnlyList<string> Names, IReadOnlyList<double[]> Columns) : AnalysisInput;
+public sealed record ColumnsInput(IReadOnlyList<string> Names, IReadOnlyList<ReadOnlyMemory<double>> Columns) : AnalysisInput;
 
 public sealed record TextsInput(IReadOnlyList<string> Texts) : AnalysisInput;
 

@@ -30,6 +30,14 @@ public sealed class EngineOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>Bytes of one body of float64, which is passed on as it comes; one more is answered 413. Default 64 MiB.</summary>
+    [Range(1024, 1024 * 1024 * 1024)]
+    public int Float64BytesMax { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>How long a client may take to send such a body; then 408. Default a minute.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
+    public TimeSpan BodyTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach (var engine in Engines)

@@ -18,6 +18,9 @@ sealed class EnginePool : IDisposable
 {
     static readonly TimeSpan StateWithin = TimeSpan.FromSeconds(3);
 
+    /// <summary>An engine that has not said by then whether it takes a streamed body is sent it.</summary>
+    static readonly TimeSpan ContinueWithin = TimeSpan.FromSeconds(5);
+
     readonly Engine[] _engines;
     readonly TimeSpan _avoidFor;
     readonly TimeProvider _clock;
@@ -30,7 +33,7 @@ sealed class EnginePool : IDisposable
         (_avoidFor, _clock) = (options.Value.AvoidFor, clock);
         Budget = new InFlightBytes(options.Value.InFlightBytesMax);
         // The engine keeps the request's own timeout; this one is for an engine that stands still.
-        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = options.Value.ConnectTimeout, AutomaticDecompression = DecompressionMethods.None }) { Timeout = options.Value.AnswerTimeout };
+        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = options.Value.ConnectTimeout, AutomaticDecompression = DecompressionMethods.None, Expect100ContinueTimeout = ContinueWithin }) { Timeout = options.Value.AnswerTimeout };
     }
 
     sealed class Engine(Uri address)
@@ -76,6 +79,40 @@ sealed class EnginePool : IDisposable
                 // A request that ended one engine may end the next one as well: after its body was sent it is tried once more, and not carried to all of them.
                 if (e is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } && ++failed > 1)
                     break;
+            }
+            finally
+            {
+                Interlocked.Decrement(ref engine.Pending);
+            }
+        }
+        return refusal;
+    }
+
+    /// <summary>Sends a body as it comes. An engine is asked first whether it takes it (Expect: 100-continue); once it was sent a part, no other can be asked.</summary>
+    /// <returns>As <see cref="AskAsync(string, ReadOnlyMemory{byte}?, CancellationToken)"/>; null too where the body itself came to an end: it says why.</returns>
+    public async Task<HttpResponseMessage?> StreamAsync(string path, StreamedBody body, CancellationToken stop)
+    {
+        var refusal = (HttpResponseMessage?)null;
+        foreach (var engine in InTurn())
+        {
+            Interlocked.Increment(ref engine.Pending);
+            try
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(engine.Address, path)) { Content = body.Content };
+                request.Headers.ExpectContinue = true;
+                var response = await _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, stop);
+                refusal?.Dispose();
+                refusal = response;
+                if (body.IsBegun || response.StatusCode is not (HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable))
+                    return response;
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException || (e is TaskCanceledException && !stop.IsCancellationRequested))
+            {
+                if (body.ClientFailure is not null || body.Refusal is not null)
+                    return null;
+                (engine.AvoidUntil, engine.LastError) = (_clock.GetUtcNow() + _avoidFor, e.Message);
+                if (body.IsBegun)
+                    return null;
             }
             finally
             {

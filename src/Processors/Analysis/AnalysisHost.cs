@@ -9,6 +9,9 @@ using Pipeline.Sinks.Postgres;
 
 namespace Pipeline.Processors.Analysis;
 
+/// <summary>The bytes of float64 bodies and of gRPC messages together.</summary>
+sealed record BinaryBodies(InFlightBytes InFlight);
+
 /// <summary>What roles <c>engine</c> and <c>analysis</c> execute with.</summary>
 static class AnalysisHost
 {
@@ -32,6 +35,8 @@ static class AnalysisHost
                 p.GetRequiredService<Breakers>().Postgres, TimeProvider.System),
         });
         services.AddSingleton(p => new AnalysisBodies(Settings(p)));
+        services.AddSingleton(p => new BinaryBodies(new InFlightBytes(Settings(p).InFlightBytesMax)));
+        services.AddSingleton(p => new Float64Bodies(p.GetRequiredService<AnalysisEngine>(), Settings(p), p.GetRequiredService<BinaryBodies>().InFlight));
         services.AddSingleton<IAnalysisEngine>(p => p.GetRequiredService<AnalysisEngine>());
     }
 
@@ -44,6 +49,7 @@ static class AnalysisHost
             algorithms = engine.Algorithms.Count,
             running = engine.Running,
             running_tasks = services.GetService<RunningTasks>()?.Count,
+            bytes_in_flight = services.GetRequiredService<BinaryBodies>().InFlight.Bytes,
             cache = services.GetRequiredService<ResultCache>().Figures,
             python = python.State,
             workers = new { living = python.Pool.Living, idle = python.Pool.Idle, waiting = python.Pool.Waiting, retired = python.Pool.Retired },

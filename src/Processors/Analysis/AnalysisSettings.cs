@@ -63,11 +63,15 @@ public sealed class AnalysisSettings : PythonOptions, IValidatableObject
     /// <summary>Path of a Unix socket where the same is served, for this user alone (mode 0600). Default none.</summary>
     public string GrpcSocket { get; set; } = "";
 
-    /// <summary>Bytes of all gRPC messages above 64 KiB that are being read or worked on; beyond it calls are refused as overloaded. Default 256 MiB.</summary>
+    /// <summary>Bytes of one body of float64; more is answered 413. Default 64 MiB: 8 Mi numbers.</summary>
+    [Range(1024, 1024 * 1024 * 1024)]
+    public int Float64BytesMax { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>Bytes of all float64 bodies, and of all gRPC messages above 64 KiB, that are being read or worked on; beyond it they are refused as overloaded. Default 256 MiB.</summary>
     [Range(1024 * 1024, 1L << 40)]
     public long InFlightBytesMax { get; set; } = 256L << 20;
 
-    /// <summary>How long the message of a gRPC call may take to arrive. Default a minute.</summary>
+    /// <summary>How long a float64 body, or the message of a gRPC call, may take to arrive. Default a minute.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan BodyTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
@@ -82,5 +86,7 @@ public sealed class AnalysisSettings : PythonOptions, IValidatableObject
             yield return new ValidationResult("It must be an absolute path of at most 100 bytes.", [nameof(GrpcSocket)]);
         if (GrpcMessageBytesMax > InFlightBytesMax)
             yield return new ValidationResult("GrpcMessageBytesMax must not exceed InFlightBytesMax.", [nameof(GrpcMessageBytesMax)]);
+        if (System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)Float64BytesMax) > (ulong)InFlightBytesMax)
+            yield return new ValidationResult("Float64BytesMax, rounded up to a power of two, must not exceed InFlightBytesMax.", [nameof(Float64BytesMax)]);
     }
 }

@@ -126,14 +126,14 @@ readonly record struct CacheKey(UInt128 High, UInt128 Low)
         {
             case ValuesInput one:
                 Add(hash, "values");
-                Add(hash, MemoryMarshal.AsBytes(one.Values.AsSpan()));
+                Add(hash, MemoryMarshal.AsBytes(one.Values.Span));
                 break;
             case ColumnsInput many:
                 Add(hash, $"columns {many.Names.Count}");
                 for (var i = 0; i < many.Names.Count; i++)
                 {
                     Add(hash, many.Names[i]);
-                    Add(hash, MemoryMarshal.AsBytes(many.Columns[i].AsSpan()));
+                    Add(hash, MemoryMarshal.AsBytes(many.Columns[i].Span));
                 }
                 break;
             case TextsInput texts:

@@ -74,7 +74,7 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
             throw Invalid("metric", $"There is no metric {Shown(input.Metric)}; near: {string.Join(", ", NearNames.Like(input.Metric, Figures.Keys.Append(Durations).Append(UserFeatures)).DefaultIfEmpty("none"))}. GET metrics/definitions lists them.");
         var edges = Edges(from, to, BucketOf(input.Bucket));
         var answer = await metrics.ReadAsync(new MetricsQuery(tenant, input.UserId, input.ProjectId) { Edges = edges }, stop);
-        return new StoredInput(new ValuesInput([.. Enumerable.Range(0, edges.Count - 1).Select(b => figure(answer.Figures(b)))]), [.. edges.SkipLast(1).Select(e => e.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture))]);
+        return new StoredInput(new ValuesInput(Enumerable.Range(0, edges.Count - 1).Select(b => figure(answer.Figures(b))).ToArray()), [.. edges.SkipLast(1).Select(e => e.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture))]);
     }
 
     async Task<StoredInput> DurationsAsync(string tenant, EventsInput input, (DateTime, DateTime) window, CancellationToken stop)
@@ -103,7 +103,7 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
         var present = answer.Parts.ToHashSet();
         users.RemoveAll(u => !present.Contains(u));
         var figures = users.ConvertAll(answer.Figures);
-        return new StoredInput(new ColumnsInput(Features, [.. Features.Select(name => figures.Select(Figures[name]).ToArray())]), users);
+        return new StoredInput(new ColumnsInput(Features, [.. Features.Select(name => (ReadOnlyMemory<double>)figures.Select(Figures[name]).ToArray())]), users);
     }
 
     static List<DateTime> Edges(DateTime from, DateTime to, TimeSpan bucket)

@@ -63,7 +63,7 @@ sealed class AnalyticsCalls(IAnalysisEngine engine, Func<bool> isReady, string v
             throw new AnalysisException(new AnalysisFault(AnalysisFaultCode.TooLarge, $"More than {AnalysisLimits.ValuesMax} numbers in one request.", "/data"));
         var schema = engine.Algorithms.FirstOrDefault(a => a.Name == request.Algorithm)?.Parameters;
         return new AnalysisRequest(request.RequestId.Length > 0 ? request.RequestId : null, request.Algorithm, AnalyticsParameters.Read(request.Params, schema), AnalysisPriority.Normal,
-            request.Data.Count > 0 ? new ValuesInput([.. request.Data]) : null, Options(request.Options));
+            request.Data.Count > 0 ? new ValuesInput(request.Data.ToArray()) : null, Options(request.Options));
     }
 
     static AnalysisOptions Options(AnalyzeOptions? given)

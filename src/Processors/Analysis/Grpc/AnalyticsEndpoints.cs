@@ -3,7 +3,6 @@ using Pipeline.Processors.Analysis.Grpc.HealthMessages;
 using Pipeline.Processors.Analysis.Grpc.Messages;
 using Pipeline.Processors.Analysis.Grpc.ReflectionMessages;
 using Pipeline.Processors.Health;
-using Pipeline.Sinks.Hosting;
 
 namespace Pipeline.Processors.Analysis.Grpc;
 
@@ -16,7 +15,7 @@ static class AnalyticsEndpoints
             return;
         var settings = app.Services.GetRequiredService<IOptions<AnalysisSettings>>().Value;
         app.MapAnalytics(engine, () => HealthEndpoints.IsReady(app.Services), ProcessorsHost.Version,
-            new GrpcLimits(settings.GrpcMessageBytesMax, new InFlightBytes(settings.InFlightBytesMax), settings.BodyTimeout));
+            new GrpcLimits(settings.GrpcMessageBytesMax, app.Services.GetRequiredService<BinaryBodies>().InFlight, settings.BodyTimeout));
     }
 
     /// <summary>Every service that is called by gRPC. Without TLS their address must be one of HTTP/2 alone, as there is nothing by which to choose a protocol.</summary>

@@ -17,7 +17,10 @@ static class AnalysisEndpoints
 
     public static void MapAnalysis(this IEndpointRouteBuilder routes)
     {
-        routes.MapPost("analysis/analyze", AnalyzeAsync);
+        // The second is Ingest's own path, for those who go to an engine directly.
+        foreach (var path in (string[])["analysis/analyze", "api/v1/analyze"])
+            routes.MapPost(path, (HttpContext http, IAnalysisEngine engine, AnalysisBodies bodies, Float64Bodies floats) =>
+                Float64Request.Is(http.Request.ContentType) ? AnalyzeFloat64Async(http, engine, floats) : AnalyzeAsync(http, engine, bodies));
         routes.MapPost("analysis/batch", AnalyzeBatchAsync);
         routes.MapGet("analysis/algorithms", (IAnalysisEngine engine) => TypedResults.Json(new { algorithms = engine.Algorithms }, Listing));
         routes.MapGet("analysis/workers", (IServiceProvider services) => TypedResults.Json(AnalysisHost.State(services), Listing));
@@ -33,6 +36,26 @@ static class AnalysisEndpoints
         var (id, outcome, withMetadata) = await ExecuteAsync(engine, body, http.RequestAborted);
         await WriteAsync(http, AnalysisAnswer.StatusOf(outcome.Fault), json => AnalysisAnswer.Write(json, id, outcome, withMetadata));
     }, fault => FailAsync(http, fault));
+
+    static async Task AnalyzeFloat64Async(HttpContext http, IAnalysisEngine engine, Float64Bodies bodies)
+    {
+        Float64Request asked;
+        try
+        {
+            asked = Float64Request.Read(http.Request.Query);
+        }
+        catch (AnalysisException e)
+        {
+            await FailAsync(http, e.Fault);
+            return;
+        }
+        await bodies.ReadAsync(http, asked.ColumnCount, async values =>
+        {
+            var outcome = await engine.ExecuteAsync(asked.With(values), http.RequestAborted);
+            await WriteAsync(http, AnalysisAnswer.StatusOf(outcome.Fault), json => AnalysisAnswer.Write(json, asked.Request.RequestId, outcome, asked.Request.Options.IncludeMetadata));
+            return outcome.Fault is not { Reason: AnalysisFaultCode.Timeout or AnalysisFaultCode.Cancelled };
+        }, (fault, status) => FailAsync(http, fault, status));
+    }
 
     static Task AnalyzeBatchAsync(HttpContext http, IAnalysisEngine engine, AnalysisBodies bodies) => bodies.ReadAsync(http, async body =>
     {
@@ -64,8 +87,8 @@ static class AnalysisEndpoints
         AnalysisRequestReader.Read(json.Span, out var request) is { } fault ? (null, new AnalysisOutcome(default, fault, null), false)
             : (request!.RequestId, await engine.ExecuteAsync(request, stop), request.Options.IncludeMetadata);
 
-    static Task FailAsync(HttpContext http, AnalysisFault fault) =>
-        WriteAsync(http, AnalysisAnswer.StatusOf(fault), json => AnalysisAnswer.Write(json, null, new AnalysisOutcome(default, fault, null), false));
+    static Task FailAsync(HttpContext http, AnalysisFault fault, int? status = null) =>
+        WriteAsync(http, status ?? AnalysisAnswer.StatusOf(fault), json => AnalysisAnswer.Write(json, null, new AnalysisOutcome(default, fault, null), false));
 
     static async Task WriteAsync(HttpContext http, int status, Action<Utf8JsonWriter> write)
     {

@@ -26,13 +26,13 @@ static class ColumnAlgorithms
         var (names, columns) = call.Columns();
         if (columns.Count == 1)
         {
-            call.Write("value", call.Check(Autocorrelation.Of(columns[0], call.Arguments.Integer("lag"), call.Nan)));
+            call.Write("value", call.Check(Autocorrelation.Of(columns[0].Span, call.Arguments.Integer("lag"), call.Nan)));
             call.Write("lag", call.Arguments.Integer("lag"));
         }
         else if (columns.Count == 2)
         {
             CheckLengths(call, names, columns);
-            call.Write("value", call.Check(Correlation.Of(columns[0], columns[1], call.Nan)));
+            call.Write("value", call.Check(Correlation.Of(columns[0].Span, columns[1].Span, call.Nan)));
         }
         else
         {
@@ -40,14 +40,14 @@ static class ColumnAlgorithms
             if (columns.Count > CorrelatedMax)
                 throw NativeCall.Fault(AnalysisFaultCode.TooLarge, $"A matrix of correlations has at most {CorrelatedMax} columns.", "/input/columns");
             var matrix = new double[columns.Count * columns.Count];
-            call.Check(Correlation.Matrix([.. columns.Select(c => (ReadOnlyMemory<double>)c)], call.Nan, matrix, call.Cancel));
+            call.Check(Correlation.Matrix([.. columns], call.Nan, matrix, call.Cancel));
             WriteNames(call, names);
             call.WriteMatrix("matrix", matrix, columns.Count);
         }
         call.Write("n", columns[0].Length);
     }
 
-    static void CheckLengths(NativeCall call, IReadOnlyList<string> names, IReadOnlyList<double[]> columns)
+    static void CheckLengths(NativeCall call, IReadOnlyList<string> names, IReadOnlyList<ReadOnlyMemory<double>> columns)
     {
         if (columns.Any(c => c.Length != columns[0].Length))
             throw NativeCall.Fault(AnalysisFaultCode.InvalidInput, $"The columns differ in length ({string.Join(", ", names.Zip(columns, (n, c) => $"{n}: {c.Length}").Take(10))}).", "/input/columns");
@@ -67,11 +67,11 @@ static class ColumnAlgorithms
         CheckLengths(call, names, columns);
         var target = Target(call, names);
         var (y, x) = columns.Count == 1
-            ? (columns[0], new List<(string Name, double[] Column)> { ("index", [.. Enumerable.Range(0, columns[0].Length).Select(i => (double)i)]) })
+            ? (columns[0], new List<(string Name, ReadOnlyMemory<double> Column)> { ("index", Enumerable.Range(0, columns[0].Length).Select(i => (double)i).ToArray()) })
             : (columns[target], [.. names.Zip(columns, (name, column) => (Name: name, Column: column)).Where((_, i) => i != target)]);
         var intercept = call.Arguments.Flag("intercept");
         var (coefficients, errors) = (new double[x.Count + (intercept ? 1 : 0)], new double[x.Count + (intercept ? 1 : 0)]);
-        var figures = call.Check(LinearRegression.Of([.. x.Select(c => (ReadOnlyMemory<double>)c.Column)], y, intercept, call.Nan, coefficients, errors, call.Cancel));
+        var figures = call.Check(LinearRegression.Of([.. x.Select(c => c.Column)], y.Span, intercept, call.Nan, coefficients, errors, call.Cancel));
         string[] of = intercept ? ["intercept", .. x.Select(c => c.Name)] : [.. x.Select(c => c.Name)];
         call.Json.WriteStartArray("coefficients");
         for (var i = 0; i < of.Length; i++)

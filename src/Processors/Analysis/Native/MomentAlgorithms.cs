@@ -21,7 +21,7 @@ static class MomentAlgorithms
         new("summary", "1.0", "Count, extremes, mean, standard deviation, skewness, kurtosis and quartiles of one series.", new ParameterSet(Nan, Ddof, Bias, Method), new(0.02, 0.01), Series, Summarise),
     ];
 
-    static NativeAlgorithm Of(string name, string summary, Parameter[] parameters, Func<double[], NativeCall, Outcome<double>> kernel) =>
+    static NativeAlgorithm Of(string name, string summary, Parameter[] parameters, Func<ReadOnlySpan<double>, NativeCall, Outcome<double>> kernel) =>
         new(name, "1.0", summary, new ParameterSet([Nan, .. parameters]), OnePass, Series, call =>
         {
             var x = call.Series();

@@ -23,16 +23,16 @@ sealed class NativeCall(Arguments arguments, AnalysisInput? input, Utf8JsonWrite
     public QuantileMethod Method => (QuantileMethod)(Array.IndexOf(NativeParameters.Methods, arguments.Text("method")) + (int)QuantileMethod.R1);
 
     /// <summary>The one series: the values, or the only column.</summary>
-    public double[] Series() => input switch
+    public ReadOnlySpan<double> Series() => input switch
     {
-        ValuesInput one => one.Values,
-        ColumnsInput { Columns: [var only] } => only,
+        ValuesInput one => one.Values.Span,
+        ColumnsInput { Columns: [var only] } => only.Span,
         ColumnsInput many => throw Fault(AnalysisFaultCode.InvalidInput, $"One series is wanted; there are {many.Columns.Count} columns."),
         _ => throw Fault(AnalysisFaultCode.InvalidInput, "One series is wanted: values, f64le, or a single column."),
     };
 
     /// <summary>All columns; plain values are one.</summary>
-    public (IReadOnlyList<string> Names, IReadOnlyList<double[]> Columns) Columns() => input switch
+    public (IReadOnlyList<string> Names, IReadOnlyList<ReadOnlyMemory<double>> Columns) Columns() => input switch
     {
         ColumnsInput many => (many.Names, many.Columns),
         ValuesInput one => (["values"], [one.Values]),

@@ -31,7 +31,7 @@ static class OrderAlgorithms
                 new Parameter("threshold", ParameterType.Number, "Default: 3 for zscore, 3.5 for mad (Iglewicz and Hoaglin 1993), 1.5 for iqr (Tukey 1977).") { ExclusiveMinimum = 0 }), new(0.02, 0.01), Series, Anomalous),
     ];
 
-    static void Scalar(NativeCall call, Func<double[], Outcome<double>> kernel)
+    static void Scalar(NativeCall call, Func<ReadOnlySpan<double>, Outcome<double>> kernel)
     {
         var x = call.Series();
         call.Write("value", call.Check(kernel(x)));
@@ -40,7 +40,8 @@ static class OrderAlgorithms
 
     static void Percentiles(NativeCall call)
     {
-        var (x, q) = (call.Series(), call.Arguments.Numbers("q"));
+        var x = call.Series();
+        var q = call.Arguments.Numbers("q");
         if (q.Length > PercentilesMax)
             throw NativeCall.Fault(AnalysisFaultCode.TooLarge, $"More than {PercentilesMax} percentiles.", "/parameters/q");
         var results = new double[q.Length];
@@ -76,9 +77,12 @@ static class OrderAlgorithms
         });
         var indexes = new int[Anomalies.Beyond(x, fences, [])];
         Anomalies.Beyond(x, fences, indexes);
+        var values = new double[indexes.Length];
+        for (var i = 0; i < indexes.Length; i++)
+            values[i] = x[indexes[i]];
         call.Write("indexes", Array.ConvertAll(indexes, i => (long)i));
-        call.Write("values", Array.ConvertAll(indexes, i => x[i]));
-        call.Write("scores", Array.ConvertAll(indexes, i => fences.Score(x[i])));
+        call.Write("values", values);
+        call.Write("scores", Array.ConvertAll(values, fences.Score));
         call.Write("low", fences.Low);
         call.Write("high", fences.High);
         call.Write("n", x.Length);

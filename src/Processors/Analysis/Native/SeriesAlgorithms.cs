@@ -58,7 +58,8 @@ static class SeriesAlgorithms
 
     static void Rolled(NativeCall call)
     {
-        var (x, window) = (call.Series(), call.Arguments.Integer("window"));
+        var x = call.Series();
+        var window = call.Arguments.Integer("window");
         var results = new double[x.Length];
         var count = call.Check(call.Arguments.Text("statistic") switch
         {

@@ -38,7 +38,7 @@ public sealed class AnalyticsCallsTests : IAsyncLifetime
         Assert.Equal(("r", true, "", null), (response.RequestId, response.Success, response.Error, response.Metadata));
         Assert.Equal(3, JsonDocument.Parse(response.ResultJson).RootElement.GetProperty("mean").GetDouble());
         Assert.Equal("""{"k":2}""", _engine.Last?.Parameters?.GetRawText());
-        Assert.Equal([1, 2, 3, 4, 5], Assert.IsType<ValuesInput>(_engine.Last?.Input).Values);
+        Assert.Equal([1, 2, 3, 4, 5], Assert.IsType<ValuesInput>(_engine.Last?.Input).Values.ToArray());
         Assert.Equal((AnalysisOptions.Default, "r", AnalysisPriority.Normal), (_engine.Last!.Options, _engine.Last.RequestId, _engine.Last.Priority));
     }
 

@@ -58,7 +58,7 @@ sealed class MeanEngine : IAnalysisEngine
             lock (Gate)
                 _running--;
         }
-        var values = (request.Input as ValuesInput)?.Values ?? [];
+        var values = (request.Input as ValuesInput)?.Values.ToArray() ?? [];
         var result = JsonSerializer.SerializeToUtf8Bytes(new { mean = values.Length > 0 ? values.Average() : 0, padding = new string('x', values.Length) });
         return new AnalysisOutcome(result, null, new AnalysisMetadata("native", "1", TimeSpan.FromMilliseconds(1.5), values.Length, Worker: 7, IsCached: true));
     }
