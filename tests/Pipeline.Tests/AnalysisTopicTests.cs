@@ -82,13 +82,19 @@ public sealed class AnalysisTopicTests
         Assert.Equal((HttpStatusCode.BadRequest, "invalid_request"), Code(await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), """{"algorithm":"sum","timeout_seconds":-1}""")));
         Assert.Equal((HttpStatusCode.RequestEntityTooLarge, "too_large"), Code(await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), new string(' ', 1_000_000))));
 
+        // What docs/algorithms.md tells to type.
+        var typed = File.ReadLines(Path.Combine(TestServers.Repository, "docs", "algorithms.md")).Where(l => l.StartsWith("curl ", StringComparison.Ordinal)).ToList();
+        Assert.Equal(2, typed.Count);
+        foreach (var (line, text) in typed.Zip((string[])["\"task_id\":\"try-1\"", "\"result\":{\"value\":2,\"n\":3}"]))
+            Assert.Contains(text, (await Bash.RunAsync($"INGEST_URL={api.ToString().TrimEnd('/')}; {line}", TimeSpan.FromSeconds(30))).Output, StringComparison.Ordinal);
+
         // The monitor's lists.
         var (_, list) = await SendAsync(HttpMethod.Get, new Uri(api, "api/v1/ops/tasks?limit=1"));
-        Assert.Equal("mine", list.GetProperty("tasks")[0].GetProperty("task_id").GetString());
+        Assert.Equal("try-1", list.GetProperty("tasks")[0].GetProperty("task_id").GetString());
         var (_, rest) = await SendAsync(HttpMethod.Get, new Uri(api, $"api/v1/ops/tasks?state=completed&cursor={list.GetProperty("next_cursor").GetString()}"));
-        Assert.Equal(id, Assert.Single(rest.GetProperty("tasks").EnumerateArray()).GetProperty("task_id").GetString());
+        Assert.Equal(["mine", id], rest.GetProperty("tasks").EnumerateArray().Select(t => t.GetProperty("task_id").GetString()));
         var figures = (await SendAsync(HttpMethod.Get, new Uri(api, "api/v1/ops/tasks/algorithms"))).Body.GetProperty("algorithms").EnumerateArray().ToList();
-        Assert.Equal([("matrix_multiply", 1, 0.0), ("sum", 1, 0.0)], figures.Select(f => (f.GetProperty("algorithm").GetString(), f.GetProperty("completed").GetInt32(), f.GetProperty("failure_share").GetDouble())));
+        Assert.Equal([("matrix_multiply", 1, 0.0), ("median", 1, 0.0), ("sum", 1, 0.0)], figures.Select(f => (f.GetProperty("algorithm").GetString(), f.GetProperty("completed").GetInt32(), f.GetProperty("failure_share").GetDouble())));
         foreach (var wrong in (string[])["state=done", "priority=urgent", "limit=0", "older_than_s=x", "cursor=x", "colour=red"])
             Assert.Equal((HttpStatusCode.BadRequest, "invalid_parameter"), Code(await SendAsync(HttpMethod.Get, new Uri(api, $"api/v1/ops/tasks?{wrong}"))));
     }

@@ -45,7 +45,7 @@ public sealed class ReadmeTests
     public async Task The_batch_is_accepted_and_the_figures_are_read()
     {
         await using var pipeline = await PipelineUnderTest.CreateAsync(2);
-        var processors = await pipeline.StartProcessorsAsync(("Pipeline__Processors__Roles", "events-postgres,analysis"), ("Pipeline__Analysis__Python", "off"));
+        var processors = await pipeline.StartProcessorsAsync(("Pipeline__Processors__Roles", "events-postgres,engine"), ("Pipeline__Analysis__Python", "off"));
         var ingest = await pipeline.StartIngestAsync(("Pipeline__Analysis__Engines__0", processors.Url.ToString()));
         var curls = Commands().Where(c => c.StartsWith("curl ", StringComparison.Ordinal)).ToList();
         var address = $"INGEST_URL={ingest.Url.ToString().TrimEnd('/')}; ";

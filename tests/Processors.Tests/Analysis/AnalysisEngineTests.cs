@@ -110,7 +110,7 @@ public sealed class AnalysisEngineTests
     [InlineData("""{"algorithm":"meen","input":{"values":[1]}}""", "unknown_algorithm", "/algorithm", "near: mean")]
     [InlineData("""{"algorithm":"mean"}""", "invalid_input", "/input", "needs an input")]
     [InlineData("""{"algorithm":"mean","input":{"texts":["a"]}}""", "invalid_input", "/input/texts", "reads values")]
-    [InlineData("""{"algorithm":"mean","input":{"events":{"metric":"durations"}}}""", "not_allowed", "/input/events", "yet")]
+    [InlineData("""{"algorithm":"mean","input":{"events":{"metric":"durations"}}}""", "not_allowed", "/input/events", "no stored events")]
     [InlineData("""{"algorithm":"mean","input":{"values":[]}}""", "too_few_values", "/input", "no values")]
     [InlineData("""{"algorithm":"variance","input":{"values":[1]}}""", "too_few_values", "/input", "2 values are needed")]
     [InlineData("""{"algorithm":"mean","input":{"values":[1,null]}}""", "invalid_input", "/input", "index 1")]

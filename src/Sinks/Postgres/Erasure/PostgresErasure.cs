@@ -20,6 +20,9 @@ public sealed class PostgresErasure(NpgsqlDataSource sessions, Action<ErasurePoi
         "objects WHERE tenant = $1 AND $2 IN ((created).user_id, (completed).user_id, (deleted).user_id, (saved).user_id)", "tasks WHERE tenant = $1 AND $2 IN (submitted_by, item_by)",
     ];
 
+    /// <summary>Answers about stored events say of whom they speak. What was computed of them goes whole: it cannot be computed anew without them.</summary>
+    const string Analyses = "control.tasks WHERE tenant = $1 AND submitted_at <= $3 AND metadata IS NOT NULL AND (metadata::jsonb -> 'rows') ? $2";
+
     /// <returns>What was deleted, by kind.</returns>
     public async Task<IReadOnlyDictionary<string, long>> EraseAsync(ErasureRequest request, CancellationToken stop)
     {
@@ -32,6 +35,8 @@ public sealed class PostgresErasure(NpgsqlDataSource sessions, Action<ErasurePoi
         }
         await using var control = await sessions.OpenConnectionAsync(stop);
         deleted["dead_letters"] = deleted.GetValueOrDefault("dead_letters") + await DeadLetterErasure.DeleteAsync(control, "control.dead_letters", request, stop);
+        await using var analyses = StoredEvents.Command(control, $"DELETE FROM {Analyses}", (request.Tenant, NpgsqlDbType.Text), (request.UserId, NpgsqlDbType.Text), (request.ReceivedUntil, NpgsqlDbType.TimestampTz));
+        deleted["analyses"] = await analyses.ExecuteNonQueryAsync(stop);
         return deleted;
     }
 
@@ -52,6 +57,8 @@ public sealed class PostgresErasure(NpgsqlDataSource sessions, Action<ErasurePoi
                     if (await CountAsync(session, $"{revision}.{trace}", request, stop) is > 0 and var n)
                         found[$"{revision}.{trace.Split(' ')[0]}"] = n;
         }
+        if (await CountAsync(session, Analyses, request, stop) is > 0 and var analyses)
+            found["control.tasks"] = analyses;
         return found;
     }
 
