@@ -147,6 +147,27 @@ public sealed class AnalysisTopicTests
     }
 
     [Fact]
+    public async Task RabbitMQ_ends_in_the_middle_and_every_request_ends_all_the_same()
+    {
+        await using var rabbit = await OwnRabbit.StartAsync();
+        await using var queues = RabbitQueues.Create(rabbit, road: "analysis");
+        await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(2);
+        const int count = 1000;
+        var host = await pipeline.StartProcessorsAsync(Settings(queues, ("Pipeline__Analysis__LongFrom", "00:00:00.0000102")));
+        var loading = pipeline.Requests.PublishOverAsync([.. Enumerable.Range(0, count).Select(i => i % 5 == 0 ? Record($"{i}", """{"algorithm":"nothing"}""")
+            : i % 5 == 1 ? Record($"{i}", $$$"""{"algorithm":"median","input":{"values":[{{{string.Join(',', Enumerable.Range(i, 101))}}}]}}""") : Record($"{i}", Sum($"{i}", i)))], TimeSpan.FromSeconds(12));
+        await Until.TrueAsync("some have ended", Within, async () => await pipeline.Database.HasSchemaAsync() ? await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM control.tasks WHERE state >= 7") : 0, n => n > 100);
+        await rabbit.KillAsync();
+        await Until.TrueAsync("the partitions wait", TimeSpan.FromSeconds(30), async () => (await host.PartitionsAsync("analysis")).Any(p => p.State == "waiting"));
+        await rabbit.StartAgainAsync();
+        await loading;
+        await EndedAsync(pipeline, count, TimeSpan.FromSeconds(120));
+        await queues.EmptyAsync(Within);
+        Assert.Equal(["7|800", "8|200"], await pipeline.Database.RowsAsync("SELECT concat_ws('|', state, count(*)) FROM control.tasks GROUP BY state ORDER BY 1", r => r.GetString(0)));
+        Assert.Equal(200, await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM pipeline.dead_letters WHERE consumer = 'analysis'"));
+    }
+
+    [Fact]
     public async Task A_request_that_ends_every_process_is_abandoned_and_a_dead_letter_and_the_others_are_answered()
     {
         await using var queues = RabbitQueues.Create(road: "analysis");

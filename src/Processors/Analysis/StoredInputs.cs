@@ -53,14 +53,20 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
         var from = input.From?.UtcDateTime ?? to - WindowDefault;
         if (from >= to)
             throw Invalid("to", "to must be after from.");
+        return input.Metric switch
+        {
+            Durations => await DurationsAsync(tenant, input, (from, to), stop),
+            UserFeatures => await FeaturesAsync(tenant, input.ProjectId!, from, to, stop),
+            _ => await SeriesAsync(tenant, input, from, to, stop),
+        };
+    }
+
+    /// <summary>One question to the store. What is wrong with a request is found outside of it: the breaker would take it for a fault of the store, and a few bad requests would stop every road.</summary>
+    async Task<T> AskAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken stop)
+    {
         try
         {
-            return await postgres.RunAsync(s => input.Metric switch
-            {
-                Durations => DurationsAsync(tenant, input, (from, to), s),
-                UserFeatures => FeaturesAsync(tenant, input.ProjectId!, from, to, s),
-                _ => SeriesAsync(tenant, input, from, to, s),
-            }, stop);
+            return await postgres.RunAsync(read, stop);
         }
         catch (Exception e) when (FailureClassifier.Classify(e).Kind == FailureKind.Transient)
         {
@@ -73,7 +79,7 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
         if (!Figures.TryGetValue(input.Metric, out var figure))
             throw Invalid("metric", $"There is no metric {Shown(input.Metric)}; near: {string.Join(", ", NearNames.Like(input.Metric, Figures.Keys.Append(Durations).Append(UserFeatures)).DefaultIfEmpty("none"))}. GET metrics/definitions lists them.");
         var edges = Edges(from, to, BucketOf(input.Bucket));
-        var answer = await metrics.ReadAsync(new MetricsQuery(tenant, input.UserId, input.ProjectId) { Edges = edges }, stop);
+        var answer = await AskAsync(s => metrics.ReadAsync(new MetricsQuery(tenant, input.UserId, input.ProjectId) { Edges = edges }, s), stop);
         return new StoredInput(new ValuesInput(Enumerable.Range(0, edges.Count - 1).Select(b => figure(answer.Figures(b))).ToArray()), [.. edges.SkipLast(1).Select(e => e.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture))]);
     }
 
@@ -81,7 +87,7 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
     {
         if (input.Bucket is not null)
             throw Invalid("bucket", "durations are single events' and have no bucket.");
-        var values = await durations.ReadAsync(tenant, input.ProjectId, input.UserId, window, DurationsMax + 1, stop);
+        var values = await AskAsync(s => durations.ReadAsync(tenant, input.ProjectId, input.UserId, window, DurationsMax + 1, s), stop);
         return values.Length <= DurationsMax ? new StoredInput(new ValuesInput(values), null) : throw TooMany($"There are more than {DurationsMax} durations; take a shorter window.");
     }
 
@@ -90,7 +96,7 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
         var users = new List<string>();
         for (Member? last = null; ;)
         {
-            var page = await members.ReadAsync(tenant, project, null, last, UsersPage, stop);
+            var page = await AskAsync(s => members.ReadAsync(tenant, project, null, last, UsersPage, s), stop);
             users.AddRange(page.Select(m => m.UserId));
             if (users.Count > UsersMax)
                 throw TooMany($"The project has more than {UsersMax} users.");
@@ -98,7 +104,7 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
                 break;
             last = page[^1];
         }
-        var answer = await metrics.ReadAsync(new MetricsQuery(tenant, null, project) { Edges = [Quarter(from), Quarter(to)], Split = MetricsSplit.User }, stop);
+        var answer = await AskAsync(s => metrics.ReadAsync(new MetricsQuery(tenant, null, project) { Edges = [Quarter(from), Quarter(to)], Split = MetricsSplit.User }, s), stop);
         // Who did nothing in the window has no way of working.
         var present = answer.Parts.ToHashSet();
         users.RemoveAll(u => !present.Contains(u));

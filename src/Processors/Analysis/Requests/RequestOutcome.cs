@@ -14,11 +14,18 @@ static class RequestOutcome
     /// <summary>Kafka takes records of 1 MB as it comes; a result needs room for its metadata.</summary>
     public const int ResultBytesMax = 900_000;
 
-    /// <summary>The result as it is produced. One that is too large for a record is told so: by HTTP it could have been fetched.</summary>
+    /// <summary>An outcome that no record holds, with all that is told beside it, is a fault that says so: by HTTP it could have been fetched.</summary>
+    public static AnalysisOutcome Bounded(AnalysisOutcome outcome)
+    {
+        // A character takes at most six bytes, as \uFFFD.
+        var bytes = outcome.Result.Length + (outcome.Metadata?.Rows?.Sum(r => (6L * r.Length) + 3) ?? 0);
+        return bytes <= ResultBytesMax ? outcome
+            : AnalysisOutcome.Failed(AnalysisFaultCode.TooLarge, $"The result has up to {bytes} bytes, more than the topic's {ResultBytesMax}; ask for it with POST analyze.");
+    }
+
+    /// <summary>The result as it is produced.</summary>
     public static byte[] Result(TaskKey task, AnalysisOutcome outcome, int attempts)
     {
-        if (outcome.Result.Length > ResultBytesMax)
-            outcome = outcome with { Result = default, Fault = new AnalysisFault(AnalysisFaultCode.TooLarge, $"The result has {outcome.Result.Length} bytes, more than the topic's {ResultBytesMax}; ask for it with POST analyze.") };
         var buffer = new ArrayBufferWriter<byte>(outcome.Result.Length + 256);
         using var json = new Utf8JsonWriter(buffer);
         AnalysisAnswer.Write(json, task.RequestId, outcome with { Metadata = outcome.Metadata is { } known ? known with { Attempts = attempts } : null }, withMetadata: true);

@@ -148,7 +148,7 @@ sealed class RequestWork(RequestTools tools)
         try
         {
             ArmedRecords.Read(record);
-            return await tools.Engine.ExecuteAsync(request, cancel);
+            return RequestOutcome.Bounded(await tools.Engine.ExecuteAsync(request, cancel));
         }
         catch (Exception e) when (!cancel.IsCancellationRequested && e is not OutOfMemoryException)
         {

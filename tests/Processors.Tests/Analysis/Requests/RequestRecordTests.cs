@@ -40,10 +40,15 @@ public sealed class RequestRecordTests
     [Fact]
     public void A_result_that_no_record_holds_is_a_fault_that_says_where_it_can_be_had()
     {
-        var large = new AnalysisOutcome(Encoding.UTF8.GetBytes($$"""{"values":"{{new string('1', RequestOutcome.ResultBytesMax)}}"}"""), null, new AnalysisMetadata("native", "1", TimeSpan.FromMilliseconds(3), 9));
-        Assert.Null(AnalysisResultReader.Read(RequestOutcome.Result(new("acme", "id"), large, 2), out var result));
-        Assert.Equal(("id", TaskState.Abandoned, "too_large", null), (result!.RequestId, result.State, result.ErrorCode, result.Result));
+        var metadata = new AnalysisMetadata("native", "1", TimeSpan.FromMilliseconds(3), 9);
+        var whole = new AnalysisOutcome(Encoding.UTF8.GetBytes($$"""{"values":"{{new string('1', RequestOutcome.ResultBytesMax - 13)}}"}"""), null, metadata);
+        Assert.Same(whole, RequestOutcome.Bounded(whole));
+        Assert.Null(AnalysisResultReader.Read(RequestOutcome.Result(new("acme", "id"), whole, 2), out var result));
+        Assert.Equal(("id", TaskState.Completed, whole.Result.Length), (result!.RequestId, result.State, result.Result!.Length));
         Assert.Contains("\"attempts\":2", result.Metadata, StringComparison.Ordinal);
+        Assert.Equal(AnalysisFaultCode.TooLarge, RequestOutcome.Bounded(whole with { Result = new byte[RequestOutcome.ResultBytesMax + 1] }).Fault!.Reason);
+        // Also where it is not the result that is large.
+        Assert.Equal(AnalysisFaultCode.TooLarge, RequestOutcome.Bounded(new AnalysisOutcome("{}"u8.ToArray(), null, metadata with { Rows = [.. Enumerable.Repeat(new string('u', 128), 10_000)] })).Fault!.Reason);
     }
 
     [Fact]
