@@ -31,7 +31,7 @@ sealed partial class HostProcess : IAsyncDisposable
         settings["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         settings["Pipeline__Kafka__BootstrapServers"] = servers.Kafka;
         if (host == "Processors")
-            settings["Pipeline__Analysis__GrpcAddress"] = "127.0.0.1:0";
+            settings.TryAdd("Pipeline__Analysis__GrpcAddress", "127.0.0.1:0");
         return new HostProcess("dotnet", [Path.Combine(servers.Repository, "src", host, "bin", "Release", "net10.0", $"Pipeline.{host}.dll")], settings);
     }
 
