@@ -88,6 +88,8 @@ public sealed class AnalysisFloat64Tests
         var (_, std) = await PostAsync(api, "algorithm=std&parameters=%7B%22ddof%22%3A0%7D&options=%7B%22include_metadata%22%3Atrue%7D", Bytes(1, 3));
         Assert.Equal((1, 2), (std.GetProperty("result").GetProperty("value").GetDouble(), std.GetProperty("metadata").GetProperty("n").GetInt32()));
         await NothingHeldAsync(engine);
+        // A killed one would leave its socket.
+        Assert.Equal(0, await engine.StopAsync(TimeSpan.FromSeconds(30)));
     }
 
     [Fact]
