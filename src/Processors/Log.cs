@@ -98,6 +98,12 @@ static partial class Log
     [LoggerMessage(53, LogLevel.Warning, "Retention failed, trying again: {Reason}")]
     public static partial void RetentionFailed(this ILogger log, string reason);
 
+    [LoggerMessage(58, LogLevel.Information, "{Revision}: days before {Before:u} are added up")]
+    public static partial void DaysAddedUp(this ILogger log, string revision, DateTime before);
+
+    [LoggerMessage(59, LogLevel.Warning, "Days are not added up now, answers of long windows take longer: {Reason}")]
+    public static partial void DaysFailed(this ILogger log, string reason);
+
     [LoggerMessage(54, LogLevel.Information, "{Revision}: week {Week} of rows was dropped, {Bytes} bytes")]
     public static partial void WeekDropped(this ILogger log, string revision, string week, long bytes);
 

@@ -19,6 +19,7 @@ using Pipeline.Sinks.Health;
 using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Influx;
 using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Postgres.Days;
 using Pipeline.Sinks.Postgres.Erasure;
 using Pipeline.Sinks.Postgres.Events;
 using Pipeline.Sinks.Prometheus;
@@ -108,7 +109,18 @@ static class ProcessorsHost
                 return await postgres.EraseAsync(request, stop);
             }, postgres.FindAsync);
         });
+        services.AddSingleton<IHostedService>(NewClosedDays);
         services.AddSingleton<IHostedService>(p => new RetentionWorker(NewRetention(p), p.GetRequiredService<RetentionWatch>(), TimeProvider.System, p.GetRequiredService<ILogger<RetentionWorker>>(), p.GetRequiredService<IHostApplicationLifetime>()));
+    }
+
+    static ClosedDaysWorker NewClosedDays(IServiceProvider p)
+    {
+        var settings = Options<PostgresOptions>(p).Build("pipeline-closed-days");
+        settings.Pooling = false;
+        settings.CommandTimeout = 300;
+        settings.Options = $"{settings.Options} -c idle_in_transaction_session_timeout=5s".TrimStart();
+        return new ClosedDaysWorker(NpgsqlDataSource.Create(settings), p.GetRequiredService<SchemaAtStart>().Ready, ArmedPoints.FromEnvironment<DaysPoint>(), TimeProvider.System,
+            p.GetRequiredService<ILogger<ClosedDaysWorker>>());
     }
 
     static RetentionTools NewRetention(IServiceProvider p)

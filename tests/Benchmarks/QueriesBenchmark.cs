@@ -68,6 +68,7 @@ static class QueriesBenchmark
         foreach (var (question, name, wanted) in Rows.Where(r => idle.Count(r.Question) > 0))
             report.Line(FormattableString.Invariant($"  {name,-32}{idle.Of(question, 0.5),10:N1}{idle.Of(question, 0.99),10:N1}{busy.Of(question, 0.5),10:N1}{busy.Of(question, 0.99),10:N1}")
                 + FormattableString.Invariant($"   ≤ {wanted:N0}: {(busy.Of(question, 0.99) <= wanted ? "met" : "NOT MET")} ({busy.Count(question)} asked)"));
+        report.Line(FormattableString.Invariant($"  {"SELECT 1 beside them, no HTTP",-32}{idle.Twin.Of(0.5),10:N1}{idle.Twin.Of(0.99),10:N1}{busy.Twin.Of(0.5),10:N1}{busy.Twin.Of(0.99),10:N1}   (the machine's part)"));
         foreach (var (question, name, _) in Rows.Where(r => idle.Count(r.Question) > 0))
             report.Ratio($"p99 {name}: busy / idle", busy.Of(question, 0.99), idle.Of(question, 0.99), "(for orientation)");
         foreach (var (name, answers) in new[] { ("idle", idle), ("busy", busy) })
@@ -76,7 +77,8 @@ static class QueriesBenchmark
     }
 
     /// <summary>What was asked, and how long the answers took.</summary>
-    sealed record Answers(LoadResult Load, List<(Question Question, string Path)> Asked)
+    /// <param name="Twin">What a statement that reads nothing took beside them.</param>
+    sealed record Answers(LoadResult Load, List<(Question Question, string Path)> Asked, Twin Twin)
     {
         public double Of(Question question, double p) => Load.Percentile(p, i => Asked[i].Question == question);
 
@@ -127,7 +129,9 @@ static class QueriesBenchmark
         public async Task<Answers> AskAsync(Uri ingest, SimulatedYear about, TimeSpan time, int seed)
         {
             var asked = QueryMix.Draw(about, SimulatedYear.From(about), (int)(time.TotalSeconds * QuestionsPerSecond) + 1, servers.InfluxV2, seed);
-            return new Answers(await HttpLoad.RunAsync(ingest, [.. asked.Select(a => HttpLoad.Question(ingest, a.Path))], 1, Connections, time, QuestionsPerSecond), asked);
+            var twin = Twin.AskAsync(_looking, time);
+            var load = await HttpLoad.RunAsync(ingest, [.. asked.Select(a => HttpLoad.Question(ingest, a.Path))], 1, Connections, time, QuestionsPerSecond);
+            return new Answers(load, asked, await twin);
         }
 
         /// <summary>Returns when the processors own every partition.</summary>

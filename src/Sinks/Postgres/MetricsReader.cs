@@ -1,4 +1,3 @@
-using System.Collections;
 using Npgsql;
 using Pipeline.Sinks.Metrics;
 
@@ -115,12 +114,18 @@ public sealed class MetricsReader(NpgsqlDataSource database)
         return sums;
     }
 
-    /// <summary>One user after the other: rows of a bucket are united over projects and logs before gaps are filled.</summary>
+    /// <returns>Nothing for null.</returns>
+    internal static byte[] Bytes(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? [] : reader.GetFieldValue<byte[]>(column);
+
+    /// <summary>One user after the other: rows of a time are united over projects and logs before gaps are filled.</summary>
     static async Task<Dictionary<(string, int), TimeSums>> ReadTimeAsync(NpgsqlDataReader reader, MetricsQuery query, CancellationToken stop)
     {
         var time = new UserTime(query);
         while (await reader.ReadAsync(stop))
-            time.Add(reader.GetString(0), reader.GetDateTime(1), reader.GetBoolean(2), reader.GetFieldValue<BitArray>(3));
+            if (reader.IsDBNull(2))
+                time.AddDay(reader.GetString(0), reader.GetDateTime(1), Bytes(reader, 4), Bytes(reader, 5));
+            else
+                time.Add(reader.GetString(0), reader.GetDateTime(1), reader.GetBoolean(2), Bytes(reader, 3));
         return time.End();
     }
 }

@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using Pipeline.Sinks.Postgres.Days;
 
 namespace Pipeline.Sinks.Postgres;
 
@@ -9,35 +10,34 @@ namespace Pipeline.Sinks.Postgres;
 /// </summary>
 static class MetricsSql
 {
-    const string Sums = """
-        sum(events)::bigint, coalesce(sum(events) FILTER (WHERE event_type = 1), 0)::bigint,
-        coalesce(sum(succeeded) FILTER (WHERE event_type = 1), 0)::bigint, coalesce(sum(durations) FILTER (WHERE event_type = 1), 0)::bigint,
-        coalesce(sum(duration_us) FILTER (WHERE event_type = 1), 0)::bigint, sum(duration_outliers)::bigint, coalesce(sum(events) FILTER (WHERE event_type = 6), 0)::bigint,
-        coalesce(sum(saves), 0), coalesce(sum(saves_succeeded), 0), coalesce(sum(undos), 0), coalesce(sum(timed_completions), 0), coalesce(sum(completion_us), 0)::bigint,
-        coalesce(sum(completed), 0), coalesce(sum(net), 0), coalesce(sum(sourced), 0), coalesce(sum(from_model), 0), coalesce(sum(from_model_changed), 0), coalesce(sum(objects_saved), 0),
-        coalesce(sum(objects_reworked), 0), coalesce(sum(tasks_submitted), 0), coalesce(sum(tasks_first_pass), 0), coalesce(sum(items), 0),
-        string_agg(completion_times, ''), string_agg(load_times, ''), string_agg(frame_switch_times, ''), string_agg(save_times, ''), string_agg(fps, ''),
-        max(last_at) FILTER (WHERE event_type = 1)
-        """;
-
-    /// <summary>Part, bucket, and the columns of <see cref="Sums"/>.</summary>
+    /// <summary>Part, bucket, and <see cref="WorkColumns.Sums"/>. Days that were added up count where they lie within one bucket.</summary>
     public static NpgsqlBatchCommand Work(MetricsQuery query)
     {
-        var part = query.Split switch { MetricsSplit.User => "user_id", MetricsSplit.Project => "project_id", MetricsSplit.Tool => "tool", MetricsSplit.AnnotationType => "annotation_type", _ => "''" };
+        var part = query.Split switch { MetricsSplit.User => "r.user_id", MetricsSplit.Project => "r.project_id", MetricsSplit.Tool => "r.tool", MetricsSplit.AnnotationType => "r.annotation_type", _ => "''" };
         var command = new NpgsqlBatchCommand();
-        var from = From(command, "activity", "bucket", query, query.Edges[0], query.Edges[^1],
-            And(command, "tool", query.Tool) + And(command, "annotation_type", query.AnnotationType));
-        command.CommandText = $"SELECT {part}, width_bucket(bucket, {Add(command, query.Edges.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.TimestampTz)}) - 1, {Sums} FROM {from} GROUP BY 1, 2";
+        var (from, to) = (query.Edges[0], query.Edges[^1]);
+        var (firstDay, lastDay) = (MetricsDays.Ceiling(from), MetricsDays.Floor(to));
+        // Slots know no tool and no type, and neither do days.
+        var rows = query.HasTime && firstDay < lastDay && query.Edges.Skip(1).SkipLast(1).All(e => e == MetricsDays.Floor(e))
+            ? MetricsDays.From(command, query, $"user_id, project_id, bucket AS at, {WorkColumns.OfActivity}", $"user_id, project_id, day AS at, {WorkColumns.Names}", (from, to), (firstDay, lastDay))
+            : $"(SELECT user_id, project_id, tool, annotation_type, bucket AS at, {WorkColumns.OfActivity} FROM {From(command, "activity", "bucket", query, from, to,
+                And(command, "tool", query.Tool) + And(command, "annotation_type", query.AnnotationType))}) AS r";
+        command.CommandText = $"SELECT {part}, width_bucket(at, {Add(command, query.Edges.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.TimestampTz)}) - 1, {WorkColumns.Sums} FROM {rows} GROUP BY 1, 2";
         return command;
     }
 
-    /// <summary>User, bucket, whether it is of work, slots; users one after the other. Not united here: to sort a project's rows for that takes half as much again as to send them. Reaches as far beyond the window as a gap may, and behind it as far as an event.</summary>
+    /// <summary>
+    /// User, time, and either whether it is of work and the slots of the bucket that begins then, or the slots of a day's work and of its other events; users one after the other. Not united here: to sort
+    /// a project's rows for that takes half as much again as to send them. Reaches as far beyond the window as a gap may, and behind it as far as an event; by whole days where it can.
+    /// </summary>
     public static NpgsqlBatchCommand Slots(MetricsQuery query)
     {
         var reach = TimeSpan.FromSeconds(MetricsQuery.SessionGapSeconds) + TimeSpan.FromMinutes(15);
         var command = new NpgsqlBatchCommand();
-        var from = From(command, "activity", "bucket", query, query.Edges[0] - reach, query.Edges[^1] + reach + TimeSpan.FromMinutes(30), "");
-        command.CommandText = $"SELECT user_id, bucket, event_type <= 4, slots FROM {from} ORDER BY {(query.UserId is null ? "member" : "user_id")}";
+        var (from, to) = (query.Edges[0] - reach, query.Edges[^1] + reach + TimeSpan.FromMinutes(30));
+        var rows = MetricsDays.From(command, query, "user_id, bucket, event_type <= 4, substring(bit_send(slots) FROM 5), NULL, NULL", "user_id, day, NULL::boolean, NULL::bytea, work_slots, other_slots",
+            (from, to), (MetricsDays.Floor(from), MetricsDays.Ceiling(to)));
+        command.CommandText = $"SELECT r.* FROM {rows}{(query.UserId is null ? " ORDER BY m.user_id" : "")}";
         return command;
     }
 
@@ -110,17 +110,20 @@ static class MetricsSql
         var tenant = Add(command, query.Tenant, NpgsqlDbType.Text);
         if (query.UserId is not null)
             return $"pipeline.{table} WHERE tenant = {tenant} AND user_id = {Add(command, query.UserId, NpgsqlDbType.Text)}{And(command, "project_id", query.ProjectId)} AND {window}";
-        var members = And(command, "m.project_id", query.ProjectId) + (query.Users is null ? "" : $" AND m.user_id = ANY({Add(command, query.Users.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Text)})");
+        var members = And(command, "m.project_id", query.ProjectId) + AndUsers(command, query);
         return $"""
             (SELECT m.user_id AS member, r.* FROM pipeline.members m CROSS JOIN LATERAL (SELECT * FROM pipeline.{table} a
                 WHERE a.tenant = m.tenant AND a.user_id = m.user_id AND a.project_id = m.project_id AND {window} OFFSET 0) AS r WHERE m.tenant = {tenant}{members}) AS rows
             """;
     }
 
-    static string And(NpgsqlBatchCommand command, string column, string? value) => value is null ? "" : $" AND {column} = {Add(command, value, NpgsqlDbType.Text)}";
+    internal static string AndUsers(NpgsqlBatchCommand command, MetricsQuery query) =>
+        query.Users is null ? "" : $" AND m.user_id = ANY({Add(command, query.Users.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Text)})";
+
+    internal static string And(NpgsqlBatchCommand command, string column, string? value) => value is null ? "" : $" AND {column} = {Add(command, value, NpgsqlDbType.Text)}";
 
     /// <returns>The parameter's name. Values never become part of a statement's text.</returns>
-    static string Add(NpgsqlBatchCommand command, object value, NpgsqlDbType type)
+    internal static string Add(NpgsqlBatchCommand command, object value, NpgsqlDbType type)
     {
         command.Parameters.Add(new NpgsqlParameter { Value = value, NpgsqlDbType = type });
         return $"${command.Parameters.Count}";

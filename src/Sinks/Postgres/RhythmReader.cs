@@ -1,4 +1,3 @@
-using System.Collections;
 using Npgsql;
 using Pipeline.Sinks.Metrics;
 
@@ -20,8 +19,10 @@ public sealed class RhythmReader(NpgsqlDataSource database)
         await reader.NextResultAsync(stop);
         var active = new SlotUnion();
         while (await reader.ReadAsync(stop))
-            if (reader.GetBoolean(2))
-                active.Unite(reader.GetDateTime(1), reader.GetFieldValue<BitArray>(3));
+            if (reader.IsDBNull(2))
+                active.UniteDay(reader.GetDateTime(1), MetricsReader.Bytes(reader, 4));
+            else if (reader.GetBoolean(2))
+                active.Unite(reader.GetDateTime(1), MetricsReader.Bytes(reader, 3));
         foreach (var (first, end) in ActiveTime.Runs(active.Slots, query.GapSeconds))
             rhythm.AddActive(first, end);
         return rhythm;

@@ -11,6 +11,8 @@ sealed class SlotUnion
     /// <summary>From here on repeated slots are taken out whenever their number has doubled: rows of one bucket have no bound, slots of a time have.</summary>
     const int OrderAtMin = 1 << 16;
 
+    static readonly TimeSpan Bucket = TimeSpan.FromSeconds(SlotBits.SlotsPerBucket * ActiveTime.SlotSeconds);
+
     readonly List<long> _slots = [];
     bool _isOrdered = true;
     int _orderAt = OrderAtMin;
@@ -36,6 +38,22 @@ sealed class SlotUnion
         for (var i = 0; i < _row.Length; i++)
             for (var word = (uint)_row[i]; word != 0; word &= word - 1)
                 Add(first + (i * 32) + BitOperations.TrailingZeroCount(word));
+    }
+
+    /// <param name="row">The bytes of a row's bits, first slot first.</param>
+    public void Unite(DateTime bucket, ReadOnlySpan<byte> row)
+    {
+        var first = SlotOf(bucket) - SlotBits.SlotsBefore;
+        for (var i = 0; i < SlotBits.Bytes; i++)
+            for (var bits = (uint)row[i] << 24; bits != 0; bits &= ~(0x8000_0000u >> BitOperations.LeadingZeroCount(bits)))
+                Add(first + (i * 8) + BitOperations.LeadingZeroCount(bits));
+    }
+
+    /// <param name="entries">Of a day that was added up: each the number of its bucket, and the bytes of the bucket's bits.</param>
+    public void UniteDay(DateTime day, ReadOnlySpan<byte> entries)
+    {
+        for (; entries.Length > SlotBits.Bytes; entries = entries[(1 + SlotBits.Bytes)..])
+            Unite(day + (entries[0] * Bucket), entries[1..]);
     }
 
     void Add(long slot)

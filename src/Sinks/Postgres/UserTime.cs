@@ -1,4 +1,3 @@
-using System.Collections;
 using Pipeline.Sinks.Metrics;
 
 namespace Pipeline.Sinks.Postgres;
@@ -12,14 +11,28 @@ sealed class UserTime(MetricsQuery query)
     string? _user;
 
     /// <param name="isWork">Whether the slots are of work, and not of other events.</param>
-    public void Add(string user, DateTime bucket, bool isWork, BitArray slots)
+    public void Add(string user, DateTime bucket, bool isWork, ReadOnlySpan<byte> slots)
+    {
+        Begin(user);
+        _present.Unite(bucket, slots);
+        if (isWork)
+            _active.Unite(bucket, slots);
+    }
+
+    /// <summary>A day that was added up.</summary>
+    public void AddDay(string user, DateTime day, ReadOnlySpan<byte> work, ReadOnlySpan<byte> other)
+    {
+        Begin(user);
+        _present.UniteDay(day, work);
+        _present.UniteDay(day, other);
+        _active.UniteDay(day, work);
+    }
+
+    void Begin(string user)
     {
         if (user != _user)
             EndUser();
         _user = user;
-        _present.Unite(bucket, slots);
-        if (isWork)
-            _active.Unite(bucket, slots);
     }
 
     public Dictionary<(string Part, int Bucket), TimeSums> End()

@@ -20,9 +20,15 @@ public sealed class ErasureTests
         var trace = Oracle.Traces.Of(seed);
         await using var store = await MetricsStore.CreateAsync();
         await store.WriteAsync(trace, _ => random.Next(Partitions), () => random.Next(1, 60));
+        await store.AddUpAsync(DateTime.UtcNow);
         var user = Pick(MetricsOracle.Of(trace).Users, random);
         await store.EraseAsync(user);
         var left = MetricsOracle.Of(trace.Where(e => UserOf(e) != user));
+        await AgreementTests.AssertAgreesAsync(store.Reader, left, random);
+        await AssertNothingNamesAsync(store, user);
+        Assert.Empty(await store.WrongDaysAsync());
+        await store.AddUpAsync(DateTime.UtcNow);
+        Assert.Empty(await store.WrongDaysAsync());
         await AgreementTests.AssertAgreesAsync(store.Reader, left, random);
         await AssertNothingNamesAsync(store, user);
 
@@ -44,6 +50,7 @@ public sealed class ErasureTests
         var oracle = MetricsOracle.Of(trace);
         await using var store = await MetricsStore.CreateAsync();
         await store.WriteAsync(trace, _ => random.Next(Partitions), () => random.Next(1, 60));
+        await store.AddUpAsync(DateTime.UtcNow);
         var user = oracle.Users.MaxBy(u => oracle.User(u).Events)!;
         var middle = oracle.ProjectsOf(user)[0].LastActivity;
         var quarter = middle.UtcDateTime.AddTicks(-(middle.UtcTicks % TimeSpan.FromMinutes(15).Ticks));
@@ -54,6 +61,10 @@ public sealed class ErasureTests
         var left = MetricsOracle.Of(trace.Where(e => UserOf(e) != user || !Occurred(e, window)));
         Assert.True(gone > 0);
         Assert.Equal(oracle.User(user).Events - gone, left.User(user).Events);
+        await AgreementTests.AssertAgreesAsync(store.Reader, left, random);
+        Assert.Empty(await store.WrongDaysAsync());
+        await store.AddUpAsync(DateTime.UtcNow);
+        Assert.Empty(await store.WrongDaysAsync());
         await AgreementTests.AssertAgreesAsync(store.Reader, left, random);
     }
 
@@ -73,10 +84,12 @@ public sealed class ErasureTests
                 SELECT concat_ws(' ', tenant, user_id, project_id, bucket, event_type, {figures}) FROM pipeline.activity WHERE NOT (tenant = 'default' AND user_id = $1)
                 GROUP BY tenant, user_id, project_id, bucket, event_type HAVING sum(events) > 0 ORDER BY 1
                 """, r => r.GetString(0), user);
+            await store.AddUpAsync(DateTime.UtcNow);
             await store.Database.RowsAsync($"DELETE FROM rev_1.events WHERE {gone}", _ => 0);
             var others = await OthersAsync();
             await store.EraseAsync(user);
             Assert.Equal(others, await OthersAsync());
+            Assert.Empty(await store.WrongDaysAsync());
             await AssertNothingNamesAsync(store, user);
             Assert.Equal(0, await store.Database.ValueAsync<long>("SELECT count(*) FROM pipeline.conservation WHERE difference <> 0"));
         }
@@ -89,7 +102,7 @@ public sealed class ErasureTests
 
     static bool Occurred(TraceEvent e, Window window) => MetricsOracle.Of([e], e.Tenant).Ask(new Question { Window = window }).Events == 1;
 
-    static string UserOf(TraceEvent e)
+    internal static string UserOf(TraceEvent e)
     {
         using var json = System.Text.Json.JsonDocument.Parse(e.Bytes);
         // Another tenant's user of the same name is somebody else.

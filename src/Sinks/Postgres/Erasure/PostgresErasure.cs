@@ -17,6 +17,7 @@ public sealed class PostgresErasure(NpgsqlDataSource sessions, Action<ErasurePoi
     static readonly string[] Traces =
     [
         "events WHERE tenant = $1 AND user_id = $2", "activity WHERE tenant = $1 AND user_id = $2", "members WHERE tenant = $1 AND user_id = $2",
+        "activity_days WHERE tenant = $1 AND user_id = $2", "changed_days WHERE tenant = $1 AND user_id = $2",
         "objects WHERE tenant = $1 AND $2 IN ((created).user_id, (completed).user_id, (deleted).user_id, (saved).user_id)", "tasks WHERE tenant = $1 AND $2 IN (submitted_by, item_by)",
     ];
 

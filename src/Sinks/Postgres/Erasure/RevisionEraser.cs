@@ -74,6 +74,8 @@ sealed class RevisionEraser(NpgsqlConnection session, string revision, Action<Er
         // 6. The user's own counts: of the rows that stay.
         counts["aggregates"] = await ReplaceActivityAsync(request, scan, buckets, stop) + await DeleteMembersAsync(request, scan, stop);
         await ActivityStatement.AppendAsync(session, _buffer, logs[0], buckets, stop);
+        // 7. Days of the user that were added up go; the rows that stay in them, and everybody's that were counted anew, are noted, to be added up again.
+        await ErasedDays.DeleteAsync(session, request, buckets, stop);
         armed?.Invoke(ErasurePoint.InsidePostgres);
         await transaction.CommitAsync(stop);
         armed?.Invoke(ErasurePoint.AfterPostgresCommit);

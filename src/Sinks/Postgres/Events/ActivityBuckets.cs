@@ -40,6 +40,8 @@ sealed class ActivityBuckets
 
     public int Count => _buckets.Count;
 
+    public IEnumerable<Key> Keys => _buckets.Keys;
+
     /// <summary>Whole µs, rounded half up; false for a duration that is none or out of range.</summary>
     public static bool TryDuration(double ms, out long us)
     {

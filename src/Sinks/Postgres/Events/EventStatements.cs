@@ -60,28 +60,30 @@ static class EventStatements
     }
 
     /// <summary>The fence: raises under an old epoch or offset.</summary>
-    /// <returns>The version of the tombstones, read behind the fence.</returns>
-    public static async Task<long> AdvanceAsync(NpgsqlConnection session, Fence fence, long next, CancellationToken stop)
+    /// <returns>The version of the tombstones, and before which time whoever changes something notes the day; both read behind the fence.</returns>
+    public static async Task<(long Tombstones, DateTime NotedBefore)> AdvanceAsync(NpgsqlConnection session, Fence fence, long next, CancellationToken stop)
     {
         await using var commands = new NpgsqlBatch(session)
         {
-            BatchCommands = { Command("SELECT advance($1, $2, $3, $4)", fence.LogId, fence.Epoch, fence.NextOffset, next), new NpgsqlBatchCommand(Tombstones.ReadVersion) },
+            BatchCommands = { Command("SELECT advance_log($1, $2, $3, $4)", fence.LogId, fence.Epoch, fence.NextOffset, next), new NpgsqlBatchCommand(Tombstones.ReadVersion) },
         };
         await using var reader = await commands.ExecuteReaderAsync(stop);
+        await reader.ReadAsync(stop);
+        var notedBefore = reader.GetDateTime(0);
         await reader.NextResultAsync(stop);
         await reader.ReadAsync(stop);
-        return reader.GetInt64(0);
+        return (reader.GetInt64(0), notedBefore);
     }
 
-    /// <summary>What is left of the batch: the temporary tables into their tables, members, letters and outcomes.</summary>
+    /// <summary>What is left of the batch: the temporary tables into their tables, what is noted, letters and outcomes.</summary>
     /// <exception cref="FencedException">A row to add to was not there.</exception>
-    public static async Task UpsertAsync(NpgsqlConnection session, Fence fence, EventBatch batch, ResolvedEvents resolved, List<Merge> merges, NpgsqlBatchCommand? members, CancellationToken stop)
+    public static async Task UpsertAsync(NpgsqlConnection session, Fence fence, EventBatch batch, ResolvedEvents resolved, List<Merge> merges, IEnumerable<NpgsqlBatchCommand> notes, CancellationToken stop)
     {
         await using var commands = new NpgsqlBatch(session);
         foreach (var merge in merges)
             commands.BatchCommands.Add(merge.Command);
-        if (members is not null)
-            commands.BatchCommands.Add(members);
+        foreach (var note in notes)
+            commands.BatchCommands.Add(note);
         var letters = batch.DeadLetters.Where(l => !l.IsErased).Concat(resolved.Conflicting.Select(r => r.ToDeadLetter(new EventFault(FaultReason.ConflictingDuplicate, "event_id")))).ToList();
         foreach (var command in DeadLetterStatement.Insert(fence.Log, letters))
             commands.BatchCommands.Add(command);

@@ -1,4 +1,5 @@
 using Npgsql;
+using Pipeline.Sinks.Postgres.Days;
 using Pipeline.Sinks.Postgres.Erasure;
 
 namespace Pipeline.Sinks.Postgres.Events;
@@ -79,11 +80,14 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
 
         readonly List<Merge> _merges = [];
 
-        NpgsqlBatchCommand? _newMembers;
+        /// <summary>New members, changed days.</summary>
+        readonly List<NpgsqlBatchCommand> _notes = [];
 
         long _tombstones;
 
-        public async Task AdvanceAsync(Fence fence, long next, CancellationToken stop) => _tombstones = await EventStatements.AdvanceAsync(_connection, fence, next, stop);
+        DateTime _notedBefore;
+
+        public async Task AdvanceAsync(Fence fence, long next, CancellationToken stop) => (_tombstones, _notedBefore) = await EventStatements.AdvanceAsync(_connection, fence, next, stop);
 
         public async Task SetAsideAsync(EventBatch batch, CancellationToken stop)
         {
@@ -133,11 +137,14 @@ public sealed class PostgresEventStore(NpgsqlDataSource sessions, LogOwnership o
                 _merges.Add(tasks);
             if (await ActivityStatement.WriteAsync(_connection, tools.Buffer, fence.LogId, fence.NextOffset, buckets, tools.Activity, stop) is { } activity)
                 _merges.Add(activity);
-            _newMembers = tools.Members.Insert(rows);
+            if (tools.Members.Insert(rows) is { } members)
+                _notes.Add(members);
+            if (ChangedDays.Note(buckets, _notedBefore) is { } days)
+                _notes.Add(days);
         }
 
         public Task AddOutcomesAsync(Fence fence, EventBatch batch, ResolvedEvents resolved, CancellationToken stop) =>
-            EventStatements.UpsertAsync(_connection, fence, batch, resolved, _merges, _newMembers, stop);
+            EventStatements.UpsertAsync(_connection, fence, batch, resolved, _merges, _notes, stop);
 
         public async Task CommitAsync(CancellationToken stop)
         {
