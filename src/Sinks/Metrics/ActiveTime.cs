@@ -15,12 +15,10 @@ public static class ActiveTime
     /// <param name="runs">Runs by the bucket in which they start; added to. May be empty.</param>
     public static void Count(IReadOnlyList<long> slots, int gapSeconds, ReadOnlySpan<long> edges, Span<long> counted, Span<long> runs)
     {
-        var gap = gapSeconds / SlotSeconds;
-        for (var i = 0; i < slots.Count; i++)
+        foreach (var (first, last) in Runs(slots, gapSeconds))
         {
-            var goesOn = i > 0 && slots[i] - slots[i - 1] <= gap;
-            Add(goesOn ? slots[i - 1] + 1 : slots[i], slots[i], edges, counted);
-            if (!goesOn && !runs.IsEmpty && BucketOf(slots[i], edges) is >= 0 and var bucket)
+            Add(first, last, edges, counted);
+            if (!runs.IsEmpty && BucketOf(first, edges) is >= 0 and var bucket)
                 runs[bucket]++;
         }
     }

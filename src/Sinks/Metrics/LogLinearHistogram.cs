@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Pipeline.Sinks.Metrics;
 
@@ -14,7 +15,10 @@ public sealed class LogLinearHistogram
 
     const int LinearBits = 6, Linear = 1 << LinearBits;
 
-    readonly SortedDictionary<int, long> _bins = [];
+    readonly Dictionary<int, long> _bins = [];
+
+    /// <summary>In order; null since something was added.</summary>
+    KeyValuePair<int, long>[]? _ordered;
 
     public long Count { get; private set; }
 
@@ -55,7 +59,8 @@ public sealed class LogLinearHistogram
 
     void AddBin(int bin, long count)
     {
-        _bins[bin] = _bins.GetValueOrDefault(bin) + count;
+        CollectionsMarshal.GetValueRefOrAddDefault(_bins, bin, out _) += count;
+        _ordered = null;
         Count += count;
     }
 
@@ -75,7 +80,7 @@ public sealed class LogLinearHistogram
     double OrderStatistic(long index)
     {
         var seen = 0L;
-        foreach (var (bin, count) in _bins)
+        foreach (var (bin, count) in _ordered ??= [.. _bins.OrderBy(b => b.Key)])
             if ((seen += count) > index)
                 return ValueOf(bin);
         throw new ArgumentOutOfRangeException(nameof(index));

@@ -1,29 +1,29 @@
+using System.Buffers.Binary;
 using System.Collections;
 using System.Numerics;
 using Pipeline.Sinks.Metrics;
 
 namespace Pipeline.Sinks.Postgres;
 
-/// <summary>One user's occupied slots of one kind, united over buckets, projects and logs.</summary>
+/// <summary>One user's occupied slots of one kind, united over buckets, projects and logs: a bit each, by pages of a day, so that memory goes with the days worked and not with the rows.</summary>
 sealed class SlotUnion
 {
-    readonly int[] _row = new int[(SlotBits.Count + 31) / 32];
-    /// <summary>From here on repeated slots are taken out whenever their number has doubled: rows of one bucket have no bound, slots of a time have.</summary>
-    const int OrderAtMin = 1 << 16;
+    const int SlotsPerPage = 24 * 3600 / ActiveTime.SlotSeconds, WordBits = 64, PageWords = SlotsPerPage / WordBits, EntryBytes = 1 + SlotBits.Bytes;
 
     static readonly TimeSpan Bucket = TimeSpan.FromSeconds(SlotBits.SlotsPerBucket * ActiveTime.SlotSeconds);
 
+    readonly Dictionary<long, ulong[]> _pages = [];
+    readonly Stack<ulong[]> _emptyPages = [];
     readonly List<long> _slots = [];
-    bool _isOrdered = true;
-    int _orderAt = OrderAtMin;
+    bool _isListed;
 
     /// <summary>Ascending, none twice.</summary>
     public IReadOnlyList<long> Slots
     {
         get
         {
-            if (!_isOrdered)
-                Order();
+            if (!_isListed)
+                List();
             return _slots;
         }
     }
@@ -33,54 +33,74 @@ sealed class SlotUnion
     /// <param name="bucket">Where the row's bucket begins.</param>
     public void Unite(DateTime bucket, BitArray row)
     {
-        row.CopyTo(_row, 0);
         var first = SlotOf(bucket) - SlotBits.SlotsBefore;
-        for (var i = 0; i < _row.Length; i++)
-            for (var word = (uint)_row[i]; word != 0; word &= word - 1)
-                Add(first + (i * 32) + BitOperations.TrailingZeroCount(word));
+        for (var i = 0; i < row.Length; i++)
+            if (row[i])
+                Unite(first + i, 1UL << (WordBits - 1));
     }
 
     /// <param name="row">The bytes of a row's bits, first slot first.</param>
     public void Unite(DateTime bucket, ReadOnlySpan<byte> row)
     {
+        Span<byte> whole = stackalloc byte[(SlotBits.Bytes + 7) / 8 * 8];
+        whole.Clear();
+        row[..SlotBits.Bytes].CopyTo(whole);
         var first = SlotOf(bucket) - SlotBits.SlotsBefore;
-        for (var i = 0; i < SlotBits.Bytes; i++)
-            for (var bits = (uint)row[i] << 24; bits != 0; bits &= ~(0x8000_0000u >> BitOperations.LeadingZeroCount(bits)))
-                Add(first + (i * 8) + BitOperations.LeadingZeroCount(bits));
+        for (var i = 0; i < whole.Length; i += 8)
+            if (BinaryPrimitives.ReadUInt64BigEndian(whole[i..]) is not 0 and var bits)
+                Unite(first + (i * 8), bits);
     }
 
     /// <param name="entries">Of a day that was added up: each the number of its bucket, and the bytes of the bucket's bits.</param>
     public void UniteDay(DateTime day, ReadOnlySpan<byte> entries)
     {
-        for (; entries.Length > SlotBits.Bytes; entries = entries[(1 + SlotBits.Bytes)..])
+        for (; entries.Length >= EntryBytes; entries = entries[EntryBytes..])
             Unite(day + (entries[0] * Bucket), entries[1..]);
     }
 
-    void Add(long slot)
+    /// <param name="first">The slot of the highest bit.</param>
+    void Unite(long first, ulong bits)
     {
-        _isOrdered &= _slots.Count == 0 || slot > _slots[^1];
-        _slots.Add(slot);
-        if (_slots.Count < _orderAt)
-            return;
-        if (!_isOrdered)
-            Order();
-        _orderAt = Math.Max(OrderAtMin, 2 * _slots.Count);
+        _isListed = false;
+        var shift = (int)(first & (WordBits - 1));
+        UniteWord(first >> 6, bits >> shift);
+        if (shift > 0)
+            UniteWord((first >> 6) + 1, bits << (WordBits - shift));
     }
 
-    void Order()
+    void UniteWord(long word, ulong bits)
     {
-        _slots.Sort();
-        var kept = 0;
-        for (var i = 0; i < _slots.Count; i++)
-            if (kept == 0 || _slots[i] != _slots[kept - 1])
-                _slots[kept++] = _slots[i];
-        _slots.RemoveRange(kept, _slots.Count - kept);
-        _isOrdered = true;
+        if (bits == 0)
+            return;
+        var (number, within) = Math.DivRem(word, PageWords);
+        ref var page = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_pages, number, out _);
+        page ??= _emptyPages.TryPop(out var used) ? used : new ulong[PageWords];
+        page[within] |= bits;
+    }
+
+    void List()
+    {
+        _slots.Clear();
+        foreach (var (number, page) in _pages.OrderBy(p => p.Key))
+            for (var i = 0; i < PageWords; i++)
+                for (var bits = page[i]; bits != 0;)
+                {
+                    var bit = BitOperations.LeadingZeroCount(bits);
+                    bits &= ~(1UL << (WordBits - 1 - bit));
+                    _slots.Add((((number * PageWords) + i) * WordBits) + bit);
+                }
+        _isListed = true;
     }
 
     public void Clear()
     {
+        foreach (var page in _pages.Values)
+        {
+            Array.Clear(page);
+            _emptyPages.Push(page);
+        }
+        _pages.Clear();
         _slots.Clear();
-        (_isOrdered, _orderAt) = (true, OrderAtMin);
+        _isListed = true;
     }
 }

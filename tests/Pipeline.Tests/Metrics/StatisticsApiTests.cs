@@ -69,7 +69,7 @@ public sealed class StatisticsApiTests
             Assert.Empty(bucket.Figures.DifferencesTo(row));
     }
 
-    static async Task<JsonElement> AskAsync(HostProcess ingest, string path)
+    internal static async Task<JsonElement> AskAsync(HostProcess ingest, string path)
     {
         using var answer = await PipelineUnderTest.Http.GetAsync(new Uri(ingest.Url, "api/v1/" + path));
         var text = await answer.Content.ReadAsStringAsync();
@@ -82,7 +82,7 @@ public sealed class StatisticsApiTests
     static DateTimeOffset Quarter(DateTimeOffset time) => new(time.UtcTicks - (time.UtcTicks % TimeSpan.FromMinutes(15).Ticks), TimeSpan.Zero);
 
     /// <summary>As Ingest would have produced it: when it was received and sent, and of which tenant and tool, stands in the header.</summary>
-    static TopicRecord Record(TraceEvent e)
+    internal static TopicRecord Record(TraceEvent e)
     {
         var header = string.Join(';', "1", e.ReceivedAt.ToUnixTimeMilliseconds(), Uri.EscapeDataString(e.Tenant), "", "", e.SentAt?.ToUnixTimeMilliseconds().ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "",
             Uri.EscapeDataString(e.BatchTool ?? ""), "");

@@ -86,7 +86,8 @@ public sealed class ClosedDaysTests
         {
             for (var of = new Random(seed); !writing.IsCompleted || passes < 20; passes++)
             {
-                var left = of.Next(1, 40);
+                // The first one ends in its first transaction, others further on or not at all.
+                var left = of.Next(1, 2 + (6 * passes));
                 try
                 {
                     await store.AddUpAsync(days[Math.Min(passes / 2, days.Count - 1)].AddHours(30), _ => End(--left));
@@ -103,7 +104,7 @@ public sealed class ClosedDaysTests
             Assert.Empty(await store.WrongDaysAsync());
         await writing;
         await adding;
-        Assert.InRange(ended, 1, passes);
+        Assert.True(ended > 0);
         var oracle = MetricsOracle.Of(trace.Where(e => ErasureTests.UserOf(e) != erased));
         await AgreementTests.AssertAgreesAsync(store.Reader, oracle, random);
         await store.AddUpAsync(DateTime.UtcNow);

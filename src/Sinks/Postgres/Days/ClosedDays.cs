@@ -164,6 +164,8 @@ public sealed class ClosedDays(NpgsqlConnection session, Action<DaysPoint>? arme
         await using (var reader = await take.ExecuteReaderAsync(stop))
             while (await reader.ReadAsync(stop))
                 days.Add((new Key(reader.GetString(0), reader.GetString(1), reader.GetString(2)), reader.GetDateTime(3), reader.GetDateTime(3).AddDays(1)));
+        if (days.Count == 0)
+            return 0;
         await AddUpAsync([.. days.Distinct()], stop);
         armed?.Invoke(DaysPoint.InsideChanged);
         await transaction.CommitAsync(stop);
@@ -172,8 +174,6 @@ public sealed class ClosedDays(NpgsqlConnection session, Action<DaysPoint>? arme
 
     async Task AddUpAsync(List<(Key Key, DateTime From, DateTime To)> days, CancellationToken stop)
     {
-        if (days.Count == 0)
-            return;
         foreach (var sql in (string[])[Remove, AddUp])
         {
             await using var command = Command(sql, days.Select(d => d.Key.Tenant).ToArray(), days.Select(d => d.Key.UserId).ToArray(), days.Select(d => d.Key.ProjectId).ToArray(),
