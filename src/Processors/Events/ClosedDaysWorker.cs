@@ -17,13 +17,15 @@ sealed class ClosedDaysWorker(NpgsqlDataSource sessions, Task schemaReady, Actio
         await schemaReady.WaitAsync(stoppingToken);
         while (!stoppingToken.IsCancellationRequested)
         {
-            var pause = Pause;
+            var (pause, begun) = (Pause, clock.GetTimestamp());
             try
             {
                 await using var session = await sessions.OpenConnectionAsync(stoppingToken);
                 var days = new ClosedDays(session, armed);
                 if (await days.TakeTurnAsync(stoppingToken) && await days.PassAsync(clock.GetUtcNow().UtcDateTime, stoppingToken) is { IsFurther: true } pass)
                     log.DaysAddedUp(pass.Revision, pass.Before);
+                // Half the time at most: what is changed without end would be added up without end.
+                pause = clock.GetElapsedTime(begun) is var took && took > Pause ? took : Pause;
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {

@@ -111,6 +111,12 @@ public sealed class PipelineUnderTest : IAsyncDisposable
         Seeds.Say($"stored to the end ({ends.Values.Sum()} offsets) after {Stopwatch.GetElapsedTime(started).TotalSeconds:F1} s");
     }
 
+    /// <summary>Every day of the trace, which is long over, is added up, and nothing was written into one since.</summary>
+    public Task DaysAddedUpAsync() => Until.TrueAsync("every day is added up", TimeSpan.FromSeconds(120), () => Database.ValueAsync<bool>("""
+        SELECT (SELECT added_up_before FROM pipeline.days_state) > now() - interval '3 days' AND NOT EXISTS (SELECT FROM pipeline.changed_days)
+            AND (SELECT sum(events) FROM pipeline.activity_days) = (SELECT sum(events) FROM pipeline.activity)
+        """));
+
     /// <summary>How many offsets are stored so far.</summary>
     public async Task<long> PassedAsync() => await Database.HasSchemaAsync()
         ? await Database.ValueAsync<long>("SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM rev_1.offsets") : 0;

@@ -36,10 +36,7 @@ public sealed class KilledDaysTests
         await pipeline.StartProcessorsAsync();
         await pipeline.StoredToTheEndAsync();
         await CompareAsync(ingest, MetricsOracle.Of(trace));
-        await Until.TrueAsync("every day is added up", Within, () => pipeline.Database.ValueAsync<bool>("""
-            SELECT (SELECT added_up_before FROM pipeline.days_state) > now() - interval '3 days' AND NOT EXISTS (SELECT FROM pipeline.changed_days)
-                AND (SELECT sum(events) FROM pipeline.activity_days) = (SELECT sum(events) FROM pipeline.activity)
-            """));
+        await pipeline.DaysAddedUpAsync();
         await CompareAsync(ingest, MetricsOracle.Of(trace));
         await pipeline.Watch.AssertAlwaysZeroAsync();
     }

@@ -36,6 +36,7 @@ public sealed class RealTraceTests
         var oracle = MetricsOracle.Of(RealEvents.Whole.Select(e => new TraceEvent(e.Bytes, DateTimeOffset.UtcNow)));
         var ingest = await pipeline.StartIngestAsync();
         await pipeline.StoredToTheEndAsync();
+        await pipeline.DaysAddedUpAsync();
         var asked = Questions();
         var (users, projects) = (oracle.Users, oracle.Projects);
         await Parallel.ForEachAsync(users, new ParallelOptions { MaxDegreeOfParallelism = Clients }, async (user, _) => await CompareUserAsync(ingest, oracle, user, asked));

@@ -55,7 +55,7 @@ sealed class RevisionEraser(NpgsqlConnection session, string revision, Action<Er
         var scan = await UserScan.ReadAsync(session, request, stop);
         await using var transaction = await session.BeginTransactionAsync(stop);
         // 2. Every log's place, those that are made meanwhile included: writers of batches take one of them, first of all. What is asked while they wait must go by an index.
-        await RunAsync("SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; LOCK TABLE offsets IN EXCLUSIVE MODE", stop);
+        await RunAsync("SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; LOCK TABLE offsets IN EXCLUSIVE MODE", stop);
         var logs = await LogsAsync(stop);
         if (logs.Count == 0)
             return true;
