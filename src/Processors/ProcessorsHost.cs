@@ -119,7 +119,7 @@ static class ProcessorsHost
         settings.Pooling = false;
         settings.CommandTimeout = 300;
         settings.Options = $"{settings.Options} -c idle_in_transaction_session_timeout=5s".TrimStart();
-        return new ClosedDaysWorker(NpgsqlDataSource.Create(settings), p.GetRequiredService<SchemaAtStart>().Ready, ArmedPoints.FromEnvironment<DaysPoint>(), TimeProvider.System,
+        return new ClosedDaysWorker(NpgsqlDataSource.Create(settings), Options<ProcessorsOptions>(p).DaysInterval, p.GetRequiredService<SchemaAtStart>().Ready, ArmedPoints.FromEnvironment<DaysPoint>(), TimeProvider.System,
             p.GetRequiredService<ILogger<ClosedDaysWorker>>());
     }
 

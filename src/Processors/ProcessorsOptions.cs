@@ -66,6 +66,10 @@ public sealed class ProcessorsOptions : IValidatableObject
     [Range(1, 1_000_000)]
     public int FaultyRecordsMax { get; set; } = 100;
 
+    /// <summary>How often days that are over, or were changed since, are added up; a tenth of the time is spent on it at most. Default 1 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan DaysInterval { get; set; } = TimeSpan.FromMinutes(1);
+
     /// <summary>How long a processor that was told to stop goes on consuming while <c>/health/ready</c> says no. Default 0: work comes from Kafka, no load balancer sends it.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
     public TimeSpan StopDelay { get; set; }

@@ -112,7 +112,7 @@ public sealed class PipelineUnderTest : IAsyncDisposable
     }
 
     /// <summary>Every day of the trace, which is long over, is added up, and nothing was written into one since.</summary>
-    public Task DaysAddedUpAsync() => Until.TrueAsync("every day is added up", TimeSpan.FromSeconds(120), () => Database.ValueAsync<bool>("""
+    public Task DaysAddedUpAsync() => Until.TrueAsync("every day is added up", TimeSpan.FromSeconds(300), () => Database.ValueAsync<bool>("""
         SELECT (SELECT added_up_before FROM pipeline.days_state) > now() - interval '3 days' AND NOT EXISTS (SELECT FROM pipeline.changed_days)
             AND (SELECT sum(events) FROM pipeline.activity_days) = (SELECT sum(events) FROM pipeline.activity)
         """));

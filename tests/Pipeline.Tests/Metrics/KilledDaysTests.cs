@@ -8,6 +8,8 @@ public sealed class KilledDaysTests
 {
     static readonly TimeSpan Within = TimeSpan.FromSeconds(60);
 
+    static readonly (string, string) Often = ("Pipeline__Processors__DaysInterval", "00:00:01");
+
     [Fact]
     public async Task Killed_wherever_days_are_added_up_no_figure_changes_and_the_last_one_ends_it()
     {
@@ -16,7 +18,7 @@ public sealed class KilledDaysTests
         await using var pipeline = await PipelineUnderTest.CreateAsync(partitions: 1);
         var ingest = await pipeline.StartIngestAsync();
         await pipeline.Topic.PublishAsync(early.Select(StatisticsApiTests.Record));
-        var processors = await pipeline.StartProcessorsAsync();
+        var processors = await pipeline.StartProcessorsAsync(Often);
         await pipeline.StoredToTheEndAsync();
         await processors.KillAsync();
         // A store from before there were days.
@@ -26,14 +28,14 @@ public sealed class KilledDaysTests
             """, _ => 0);
         foreach (var point in (string[])["InsideMove", "InsideDays", "InsideChanged"])
         {
-            processors = await pipeline.StartProcessorsAsync(("PIPELINE_ARMED", $"{point}:KILL:1"));
+            processors = await pipeline.StartProcessorsAsync(Often, ("PIPELINE_ARMED", $"{point}:KILL:1"));
             if (point == "InsideChanged")
                 await pipeline.Topic.PublishAsync(late.Select(StatisticsApiTests.Record));
             Assert.Equal(128 + HostProcess.SigKill, await processors.ExitAsync(Within));
             if (point != "InsideChanged")
                 await CompareAsync(ingest, MetricsOracle.Of(early));
         }
-        await pipeline.StartProcessorsAsync();
+        await pipeline.StartProcessorsAsync(Often);
         await pipeline.StoredToTheEndAsync();
         await CompareAsync(ingest, MetricsOracle.Of(trace));
         await pipeline.DaysAddedUpAsync();

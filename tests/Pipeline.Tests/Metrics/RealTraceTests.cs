@@ -31,7 +31,7 @@ public sealed class RealTraceTests
         if (TestServers.WholeTrace is null || TestServers.IsEmbedded)
             TestContext.Current.TestOutputHelper!.WriteLine($"PIPELINE_TRACE names no file, or the embedded broker could not hold it: its excerpt of {RealEvents.Whole.Count} events stands in for it.");
         await using var pipeline = await PipelineUnderTest.CreateAsync();
-        await pipeline.StartProcessorsAsync();
+        await pipeline.StartProcessorsAsync(("Pipeline__Processors__DaysInterval", "00:00:20"));
         await pipeline.Topic.PublishAsync(Load.Records(RealEvents.Whole, 1, pipeline.Topic.Partitions, Seeds.Next()));
         var oracle = MetricsOracle.Of(RealEvents.Whole.Select(e => new TraceEvent(e.Bytes, DateTimeOffset.UtcNow)));
         var ingest = await pipeline.StartIngestAsync();

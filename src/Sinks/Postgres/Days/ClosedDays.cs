@@ -102,10 +102,10 @@ public sealed class ClosedDays(NpgsqlConnection session, Action<DaysPoint>? arme
         return (string)(await command.ExecuteScalarAsync(stop))!;
     }
 
-    /// <summary>By the earlier of PostgreSQL's clock and this one: one that is ahead ends no day.</summary>
+    /// <summary>By the earlier of PostgreSQL's clock and this one: one that is ahead ends no day. Nor does one end in an empty store, so that what is brought into it first, which is old, needs no notes.</summary>
     async Task<(DateTime NotedBefore, DateTime AddedUpBefore, DateTime Over)> StateAsync(DateTime now, CancellationToken stop)
     {
-        await using var command = Command("SELECT noted_before, added_up_before, least(clock_timestamp(), $1) FROM days_state", now);
+        await using var command = Command("SELECT noted_before, added_up_before, CASE WHEN EXISTS (SELECT FROM activity) THEN least(clock_timestamp(), $1) ELSE noted_before END FROM days_state", now);
         await using var reader = await command.ExecuteReaderAsync(stop);
         await reader.ReadAsync(stop);
         return (reader.GetDateTime(0), reader.GetDateTime(1), (reader.GetDateTime(2) - Lateness).Date);
