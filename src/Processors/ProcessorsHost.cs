@@ -119,8 +119,8 @@ static class ProcessorsHost
         settings.Pooling = false;
         settings.CommandTimeout = 300;
         settings.Options = $"{settings.Options} -c idle_in_transaction_session_timeout=5s".TrimStart();
-        return new ClosedDaysWorker(NpgsqlDataSource.Create(settings), Options<ProcessorsOptions>(p).DaysInterval, p.GetRequiredService<SchemaAtStart>().Ready, ArmedPoints.FromEnvironment<DaysPoint>(), TimeProvider.System,
-            p.GetRequiredService<ILogger<ClosedDaysWorker>>());
+        return new ClosedDaysWorker(new DaysTools(NpgsqlDataSource.Create(settings), Options<ProcessorsOptions>(p).DaysInterval, p.GetRequiredService<SchemaAtStart>().Ready, ArmedPoints.FromEnvironment<DaysPoint>()),
+            TimeProvider.System, p.GetRequiredService<ILogger<ClosedDaysWorker>>());
     }
 
     static RetentionTools NewRetention(IServiceProvider p)
