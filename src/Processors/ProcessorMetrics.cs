@@ -62,7 +62,7 @@ sealed class ProcessorMetrics
         _analyses = meter.CreateCounter<long>("pipeline_analysis_executions", description: "Requests that the engine ended, whoever asked, by algorithm, engine (native, python) and outcome: completed, cached, or a fault's code.");
         _analysisTime = meter.CreateHistogram<double>("pipeline_analysis_seconds", "s", "What completed executions took, by algorithm and engine.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 300] });
-        _requests = meter.CreateCounter<long>("pipeline_analysis_requests", description: "Records of analysis.requests that were read, by outcome: executed, job (waits in a queue of its priority), invalid, conflict, ended_before, set_aside.");
+        _requests = meter.CreateCounter<long>("pipeline_analysis_requests", description: "Records of analysis.requests that were read, by outcome: executed, job (waits in a queue of its priority), invalid, conflict, too_late, ended_before, set_aside.");
         _answers = meter.CreateCounter<long>("pipeline_analysis_answers", description: "Results that results-postgres read, by outcome: stored, known (the task had ended), invalid.");
         _delay = meter.CreateHistogram<double>("pipeline_process_delay_seconds", "s", "From the broker's time of a batch's oldest event to its commit.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800] });
@@ -183,6 +183,20 @@ sealed class ProcessorMetrics
         if (outcome is { Fault: null, Metadata: { IsCached: false } made })
             _analysisTime.Record(made.Duration.TotalSeconds, Label("algorithm", algorithm), engine);
     }
+
+    /// <summary>Shows how often results were remembered from now on.</summary>
+    public void Watch(Analysis.ResultCache cache, Analysis.SharedCache shared)
+    {
+        IEnumerable<Measurement<long>> Looks(long hits, long misses, string level) =>
+            [new(hits, Label("level", level), Label("outcome", "hit")), new(misses, Label("level", level), Label("outcome", "miss"))];
+        _meter.CreateObservableCounter("pipeline_analysis_cache_looks", () => Looks(cache.Figures.Hits, cache.Figures.Misses, "memory").Concat(Looks(shared.Figures.Hits, shared.Figures.Misses, "shared")),
+            description: "Results that were looked for before they were made, by level of the cache and outcome.");
+        _meter.CreateObservableGauge("pipeline_analysis_cache_bytes", () => cache.Figures.Bytes, "By", "Results that are remembered in memory.");
+    }
+
+    /// <summary>Shows from now on whether tasks were lost on their way.</summary>
+    public void Watch(Analysis.Requests.TaskKeeping tasks) => _meter.CreateObservableGauge("pipeline_analysis_overdue_tasks", () => tasks.Overdue,
+        description: "Tasks that were read from the topic more than six hours ago and have not ended; ops/tasks lists them by state and older_than_s.");
 
     public void RequestRead(string outcome) => _requests.Add(1, Label("outcome", outcome));
 

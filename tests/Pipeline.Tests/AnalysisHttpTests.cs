@@ -20,10 +20,10 @@ public sealed class AnalysisHttpTests
     }
 
     [Fact]
-    public async Task A_request_is_answered_natively_and_by_Python_and_what_is_wrong_with_it_is_told()
+    public async Task A_request_is_answered_and_what_is_wrong_with_it_is_told()
     {
         await using var pipeline = await PipelineUnderTest.CreateAsync(1);
-        var engine = await pipeline.StartProcessorsAsync(Engine);
+        var engine = await pipeline.StartProcessorsAsync(Engine, ("Pipeline__Analysis__Python", "off"));
         var api = (await pipeline.StartIngestAsync(("Pipeline__Analysis__Engines__0", engine.Url.ToString()))).Url;
 
         var (status, mean) = await PostAsync(api, """{"request_id":"r1","algorithm":"mean","input":{"values":[1,2,3]},"options":{"include_metadata":true}}""");
@@ -53,17 +53,19 @@ public sealed class AnalysisHttpTests
             Assert.Equal((expected, code), ((int)refused, body.GetProperty("error").GetProperty("code").GetString()));
         }
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await PostAsync(api, $$$"""{"algorithm":"{{{new string('x', 17 * 1024 * 1024)}}}"}""")).Status);
-
-        await AnswersByPythonAsync(engine, api);
     }
 
-    static async Task AnswersByPythonAsync(HostProcess engine, Uri api)
+    [Fact]
+    public async Task Python_answers_too()
     {
+        await using var pipeline = await PipelineUnderTest.CreateAsync(1);
+        var engine = await pipeline.StartProcessorsAsync(Engine);
+        var api = (await pipeline.StartIngestAsync(("Pipeline__Analysis__Engines__0", engine.Url.ToString()))).Url;
         var health = await Until.TrueAsync("Python has started", TimeSpan.FromSeconds(60), async () =>
             await PipelineUnderTest.Http.GetFromJsonAsync<JsonElement>(new Uri(engine.Url, "analysis/workers"), Stop), a => a.GetProperty("python").GetProperty("status").GetString() != "starting");
         if (health.GetProperty("python").GetProperty("status").GetString() == "unavailable")
             Assert.Skip(health.GetProperty("python").GetProperty("reason").GetString()!);
-        var kmeans = await Until.TrueAsync("kmeans is found", TimeSpan.FromSeconds(60), () => PostAsync(api, """{"algorithm":"kmeans","parameters":{"k":2},"input":{"values":[1,2,10,11]}}"""), a => a.Status != HttpStatusCode.NotFound);
+        var kmeans = await Until.TrueAsync("kmeans is found", TimeSpan.FromSeconds(60), () => PostAsync(api, """{"algorithm":"kmeans","parameters":{"k":2},"input":{"values":[1,2,10,11]}}"""), a => a.Status != HttpStatusCode.ServiceUnavailable);
         Assert.Equal(HttpStatusCode.OK, kmeans.Status);
         var labels = kmeans.Body.GetProperty("result").GetProperty("labels").EnumerateArray().Select(l => l.GetInt32()).ToList();
         Assert.True(labels[0] == labels[1] && labels[2] == labels[3] && labels[0] != labels[2]);
@@ -98,6 +100,23 @@ public sealed class AnalysisHttpTests
         await engines[1].ExitAsync(TimeSpan.FromSeconds(10));
         var (status, problem) = await PostAsync(api, """{"algorithm":"mean","input":{"values":[1]}}""");
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "engine_unavailable"), (status, problem.GetProperty("code").GetString()));
+    }
+
+    [Fact]
+    public async Task What_one_engine_computed_another_remembers()
+    {
+        await using var pipeline = await PipelineUnderTest.CreateAsync(1);
+        (string, string)[] settings = [Engine, ("Pipeline__Analysis__Python", "off"), ("Pipeline__Analysis__CacheFrom", "00:00:00"), ("Pipeline__Analysis__SharedCacheFrom", "00:00:00")];
+        var engines = await Task.WhenAll(pipeline.StartProcessorsAsync(settings), pipeline.StartProcessorsAsync(settings));
+        await Until.TrueAsync("the schema is there", TimeSpan.FromSeconds(60), pipeline.Database.HasSchemaAsync);
+        const string request = """{"algorithm":"std","input":{"values":[1,2,4]},"options":{"include_metadata":true}}""";
+        var cached = new List<bool>();
+        foreach (var engine in (HostProcess[])[engines[0], engines[1], engines[1]])
+            cached.Add((await PostAsync(engine.Url, request, "analysis/analyze")).Body.GetProperty("metadata").GetProperty("cached").GetBoolean());
+        Assert.Equal([false, true, true], cached);
+        var looks = (await PipelineUnderTest.Http.GetStringAsync(new Uri(engines[1].Url, "metrics"), Stop)).Split('\n').Where(l => l.StartsWith("pipeline_analysis_cache_looks_total", StringComparison.Ordinal)).ToList();
+        Assert.Contains(looks, l => l.Contains("level=\"shared\"", StringComparison.Ordinal) && l.Contains("outcome=\"hit\"", StringComparison.Ordinal) && l.Split(' ')[^1] == "1");
+        Assert.Contains(looks, l => l.Contains("level=\"memory\"", StringComparison.Ordinal) && l.Contains("outcome=\"hit\"", StringComparison.Ordinal) && l.Split(' ')[^1] == "1");
     }
 
     [Fact]

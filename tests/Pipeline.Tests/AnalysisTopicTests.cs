@@ -46,10 +46,9 @@ public sealed class AnalysisTopicTests
         // Each has its bytes and its cause among the dead letters; the second request of one id is there alone.
         await Until.TrueAsync("the letters are stored", Within, () => pipeline.Database.ValueAsync<long>("SELECT count(*) FROM pipeline.dead_letters WHERE consumer = 'analysis'"), n => n == 6);
         Assert.Equal(
-            ["analysis:malformed_request|analysis_refused|receiving|d|not json", "analysis:malformed_request|analysis_refused|receiving|f", "analysis:malformed_request|analysis_refused|receiving|nothing",
-             "analysis:too_few_values|analysis_refused|processing|e|{\"request_id\":\"e\",\"algorithm\":\"mean\",\"input\":{\"values\":[]}}",
-             "analysis:unknown_algorithm|analysis_refused|processing|c|{\"request_id\":\"c\",\"algorithm\":\"summ\",\"input\":{\"values\":[2]}}",
-             $"conflicting_duplicate|conflicting_duplicate|receiving|a|{Sum("a", 7)}"],
+            [$"conflicting_duplicate|conflicting_duplicate|receiving|a|{Sum("a", 7)}", "engine:malformed_request|analysis_refused|receiving|d|not json", "engine:malformed_request|analysis_refused|receiving|f", "engine:malformed_request|analysis_refused|receiving|nothing",
+             "engine:too_few_values|analysis_refused|processing|e|{\"request_id\":\"e\",\"algorithm\":\"mean\",\"input\":{\"values\":[]}}",
+             "engine:unknown_algorithm|analysis_refused|processing|c|{\"request_id\":\"c\",\"algorithm\":\"summ\",\"input\":{\"values\":[2]}}"],
             await pipeline.Database.RowsAsync("SELECT concat_ws('|', fingerprint, reason, stage, encode(key, 'escape'), encode(value, 'escape')) FROM pipeline.dead_letters WHERE consumer = 'analysis' ORDER BY fingerprint, encode(key, 'escape')", r => r.GetString(0)));
         await queues.EmptyAsync(Within);
     }
@@ -147,6 +146,44 @@ public sealed class AnalysisTopicTests
     }
 
     [Fact]
+    public async Task Strange_records_end_no_role_and_hold_nobody()
+    {
+        await using var queues = RabbitQueues.Create(road: "analysis");
+        await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(1);
+        var (_, api) = await StartAsync(pipeline, Settings(queues, ("Pipeline__Analysis__LongFrom", "00:00:01")));
+        // Results that nobody of ours wrote: no JSON, a tenant and an id that no table holds, a task that is none.
+        await pipeline.Results.PublishAsync(
+        [
+            Record("x", "no result"), new TopicRecord(null, null),
+            new TopicRecord("t"u8.ToArray(), """{"request_id":"t","status":"completed","result":{}}"""u8.ToArray(), Headers: new Confluent.Kafka.Headers { { "tenant", [0, 0xFF] } }),
+            Record("z", """{"request_id":"z\u0000","status":"completed","result":{},"metadata":{"engine":"\u0000"}}"""), Record("none", """{"request_id":"none","status":"completed","result":{}}"""),
+        ]);
+        // Another producer's request has the id of Ingest's, and comes before and behind it; an id of astral characters; a time outside the calendar.
+        var emoji = string.Concat(Enumerable.Repeat("😀", 100));
+        await pipeline.Database.RowsAsync("INSERT INTO control.tasks (tenant, request_id, digest, algorithm, priority, state, states, entered, submitted_at) VALUES ('default', 'mine', sha256($1), 'sum', 2, 1, '{1}', ARRAY[now()], now()) RETURNING 1",
+            r => r.GetInt32(0), Encoding.UTF8.GetBytes(Sum("mine", 1)));
+        await pipeline.Requests.PublishAsync(
+        [
+            Record("mine", Sum("mine", 7)), Record("mine", Sum("mine", 1)), Record("mine", Sum("mine", 8)), Record("mine", Sum("mine", 7)), Record(emoji, Sum(emoji, 1)),
+            Record("early", """{"request_id":"early","algorithm":"sum","input":{"events":{"metric":"items","project_id":"p","from":"0001-01-01T00:00:00+01:00"}}}"""), Record("last", Sum("last", 1)),
+        ]);
+        await EndedAsync(pipeline, 4);
+        Assert.Equal(["early|8|0|invalid_request", "last|7|1|2", "mine|7|1|2", $"{emoji}|7|1|2"], await RowsAsync(pipeline));
+        await Until.TrueAsync("the letters are stored", Within, () => pipeline.Database.ValueAsync<long>("SELECT count(*) FROM pipeline.dead_letters"), n => n == 6);
+        Assert.Equal(["analysis|analysis_refused|1", "analysis|conflicting_duplicate|3", "results-postgres|malformed_json|2"],
+            await pipeline.Database.RowsAsync("SELECT concat_ws('|', consumer, reason, count(*)) FROM pipeline.dead_letters GROUP BY consumer, reason ORDER BY 1", r => r.GetString(0)));
+        // Ids that a path cannot say plainly.
+        foreach (var id in (string[])["a/b", "50%20off", "a b", "ü?x=1"])
+        {
+            await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), Sum(id, 1));
+            Assert.Equal((id, "completed"), (await SendAsync(HttpMethod.Get, new Uri(api, $"api/v1/task/{Uri.EscapeDataString(id)}?wait=30"))).Body is var task
+                ? (task.GetProperty("task_id").GetString(), task.GetProperty("status").GetString()) : default);
+        }
+        Assert.Equal((HttpStatusCode.BadRequest, "invalid_request"), Code(await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), Sum("..", 1))));
+        await queues.EmptyAsync(Within);
+    }
+
+    [Fact]
     public async Task RabbitMQ_ends_in_the_middle_and_every_request_ends_all_the_same()
     {
         await using var rabbit = await OwnRabbit.StartAsync();
@@ -196,13 +233,16 @@ public sealed class AnalysisTopicTests
         await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(2);
         var (host, api) = await StartAsync(pipeline, WithPython(queues));
         await PythonAsync(host);
+        // One that was taken for short and is not goes on among the long ones, and holds its partition no further.
+        await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), """{"request_id":"slow","algorithm":"sleeps","parameters":{"s":4},"input":{"values":[1]},"timeout_seconds":60}""");
         foreach (var (id, algorithm) in ((string, string)[])[("dies", "exits"), ("lives", "echo"), ("useless", "returns_a_number")])
             Assert.Equal(HttpStatusCode.Accepted, (await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), $$$"""{"request_id":"{{{id}}}","algorithm":"{{{algorithm}}}","input":{"values":[1,2]}}""")).Status);
-        await EndedAsync(pipeline, 3);
-        Assert.Equal(["dies|8|5|worker_crashed", "lives|7|1", "useless|8|1|algorithm_failed"], await RowsAsync(pipeline));
+        await EndedAsync(pipeline, 4);
+        Assert.Equal(["dies|8|5|worker_crashed", "lives|7|1", "slow|7|2", "useless|8|1|algorithm_failed"], await RowsAsync(pipeline));
+        Assert.Equal(["{1,2,4,2,3,4,7}"], await pipeline.Database.RowsAsync("SELECT states::text FROM control.tasks WHERE request_id = 'slow'", r => r.GetString(0)));
         Assert.Equal(["{1,2,4,5,6,3,4,5,6,3,4,5,6,3,4,5,6,3,4,8}"], await pipeline.Database.RowsAsync("SELECT states::text FROM control.tasks WHERE request_id = 'dies'", r => r.GetString(0)));
         await Until.TrueAsync("the letters are stored", Within, () => pipeline.Database.ValueAsync<long>("SELECT count(*) FROM pipeline.dead_letters WHERE consumer = 'analysis'"), n => n == 2);
-        Assert.Equal(["analysis:algorithm_failed|analysis_refused|1", "analysis:worker_crashed|retries_exhausted|5"],
+        Assert.Equal(["engine:algorithm_failed|analysis_refused|1", "engine:worker_crashed|retries_exhausted|5"],
             await pipeline.Database.RowsAsync("SELECT concat_ws('|', fingerprint, reason, attempts) FROM pipeline.dead_letters WHERE consumer = 'analysis' ORDER BY 1", r => r.GetString(0)));
         await queues.EmptyAsync(Within);
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Pipeline.Contracts.Events;
 
 namespace Pipeline.Contracts.Analysis;
 
@@ -19,7 +20,7 @@ public static class AnalysisResultReader
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = AnalysisLimits.DepthMax });
-            if (document.RootElement is not { ValueKind: JsonValueKind.Object } root || Text(root, "request_id") is not { Length: > 0 and <= AnalysisLimits.RequestIdCharactersMax } id)
+            if (document.RootElement is not { ValueKind: JsonValueKind.Object } root || Text(root, "request_id") is not { Length: > 0 } id || id.EnumerateRunes().Count() > AnalysisLimits.RequestIdCharactersMax)
                 return "A result is an object with a request_id.";
             var state = Text(root, "status") is { } status ? TaskStates.Parse(status) : TaskState.None;
             if (state is not (TaskState.Completed or TaskState.Abandoned))
@@ -29,7 +30,7 @@ public static class AnalysisResultReader
                 return "A completed request has a result.";
             if (state == TaskState.Abandoned && (error is null || Text(error.Value, "code") is null))
                 return "An abandoned request has an error with a code.";
-            result = new AnalysisResult(id, state, value, error is { } e ? Text(e, "code") : null, error is { } m ? Text(m, "message") ?? "" : null, error is { } p ? Text(p, "path") ?? "" : null, Object(root, "metadata"));
+            result = new AnalysisResult(id, state, value, error is { } e ? Text(e, "code") : null, error is { } m ? Text(m, "message") ?? "" : null, error is { } p ? Text(p, "path") ?? "" : null, Metadata(root));
             return null;
         }
         catch (JsonException e)
@@ -41,6 +42,10 @@ public static class AnalysisResultReader
             return "A string holds half of a surrogate pair.";
         }
     }
+
+    /// <summary>Statistics read it as it stands: one that they could not read is left out, and not what the request came to.</summary>
+    static string? Metadata(JsonElement root) => Object(root, "metadata") is { } text && JsonStrings.HasOnlyScalarEscapes(System.Text.Encoding.UTF8.GetBytes(text))
+        && (!root.GetProperty("metadata").TryGetProperty("duration_ms", out var duration) || duration.ValueKind == JsonValueKind.Number) ? text : null;
 
     static string? Text(JsonElement parent, string name) => parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 

@@ -73,12 +73,15 @@ sealed class JsonFields(string path)
         return reader.TokenType == JsonTokenType.StartObject ? JsonElement.ParseValue(ref reader) : throw Wrong("an object");
     }
 
+    /// <summary>An offset can carry the first and the last times of the calendar out of it.</summary>
+    static readonly long YearOneUs = (DateTimeOffset.MinValue - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond, YearTenThousandUs = (DateTimeOffset.MaxValue - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+
     public DateTimeOffset? Time(ref Utf8JsonReader reader)
     {
         if (reader.TokenType == JsonTokenType.Null)
             return null;
         return reader.TokenType == JsonTokenType.String && !reader.ValueIsEscaped && Rfc3339.TryParse(reader.ValueSpan, out var us)
-            ? DateTimeOffset.UnixEpoch.AddMicroseconds(us) : throw Wrong("a time of RFC 3339 with an offset, like 2024-01-01T00:00:00Z");
+            && us >= YearOneUs && us < YearTenThousandUs ? DateTimeOffset.UnixEpoch.AddMicroseconds(us) : throw Wrong("a time of RFC 3339 with an offset, like 2024-01-01T00:00:00Z");
     }
 
     static string Escape(string name) => name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);

@@ -108,11 +108,14 @@ sealed class EnginePool : IDisposable
             }
             catch (Exception e) when (e is HttpRequestException or IOException || (e is TaskCanceledException && !stop.IsCancellationRequested))
             {
-                if (body.ClientFailure is not null || body.Refusal is not null)
+                var failedByClient = body.ClientFailure is not null || body.Refusal is not null;
+                if (!failedByClient)
+                    (engine.AvoidUntil, engine.LastError) = (_clock.GetUtcNow() + _avoidFor, e.Message);
+                if (failedByClient || body.IsBegun)
+                {
+                    refusal?.Dispose();
                     return null;
-                (engine.AvoidUntil, engine.LastError) = (_clock.GetUtcNow() + _avoidFor, e.Message);
-                if (body.IsBegun)
-                    return null;
+                }
             }
             finally
             {

@@ -59,8 +59,9 @@ sealed class StreamedBody(HttpRequest request, EngineOptions options, TimeProvid
         {
             throw Refused(new Problem(408, "slow_body", $"The body did not come within {options.BodyTimeout.TotalSeconds} s."));
         }
-        catch (Exception e)
+        catch (Exception e) when (!stop.IsCancellationRequested)
         {
+            // Not where the sending was given up: that is the engine's failure.
             ClientFailure = e;
             throw;
         }

@@ -9,6 +9,7 @@ using Pipeline.Contracts;
 using Pipeline.Contracts.Analysis;
 using Pipeline.Ingest.Engines;
 using Pipeline.Ingest.Events;
+using Pipeline.Ingest.Statistics;
 using Pipeline.Sinks.Postgres.Tasks;
 
 namespace Pipeline.Ingest.Tasks;
@@ -42,6 +43,8 @@ static class TaskEndpoints
         if (AnalysisRequestReader.Read(body.Span, out var request) is { } fault)
             return new Problem(fault.Reason == AnalysisFaultCode.TooLarge ? 413 : 400, fault.Code, fault.Message) { Parameter = fault.Path.Length > 0 ? fault.Path : null };
         var id = request!.RequestId ?? Guid.CreateVersion7().ToString();
+        if (id is "." or "..")
+            return new Problem(400, "invalid_request", "An id that is a dot or two is no part of a path, by which the task is asked for.") { Parameter = "/request_id" };
         var task = new NewTask(new TaskKey(Topics.DefaultTenant, id), SHA256.HashData(body.Span), request.Algorithm, request.Priority);
         // 1. The row, so that a read right after the answer finds the task.
         var (submission, state) = await tasks.SubmitAsync(task, http.RequestAborted);
@@ -64,7 +67,7 @@ static class TaskEndpoints
     static async Task<Results<JsonHttpResult<StoredTask>, Problem>> GetAsync([FromRoute] string id, HttpContext http, TaskReader tasks, TaskWaits waits,
         [FromQuery(Name = "wait"), Description("Seconds to wait for its end, up to 60.")] string? wait)
     {
-        var key = KeyOf(id);
+        var key = KeyOf(http, id);
         var seconds = 0.0;
         if (wait is not null && !(double.TryParse(wait, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out seconds) && seconds <= WaitSecondsMax))
             return new Problem(400, "invalid_parameter", $"wait must be a number of seconds from 0 to {WaitSecondsMax}.") { Parameter = "wait" };
@@ -75,15 +78,15 @@ static class TaskEndpoints
 
     static async Task<Results<JsonHttpResult<StoredTask>, Problem>> CancelAsync([FromRoute] string id, HttpContext http, TaskReader tasks, TaskRequests requests)
     {
-        var key = KeyOf(id);
+        var key = KeyOf(http, id);
         var cancelled = await requests.CancelAsync(key, http.RequestAborted);
         if (await tasks.FindAsync(key, http.RequestAborted) is not { } task)
             return NoTask();
         return cancelled || task.Status == TaskState.Cancelled.Name() ? TypedResults.Json(task, BatchAnswer.Json) : new Problem(409, "task_ended", $"The task has ended: {task.Status}.");
     }
 
-    /// <summary>The server leaves %2F in a path as it is; ids may hold slashes. What no table holds is no task's id.</summary>
-    static TaskKey KeyOf(string id) => new(Topics.DefaultTenant, Uri.UnescapeDataString(id).Replace('\0', '\uFFFD'));
+    /// <summary>The server decodes all of a path but %2F, which cannot be told from %252F then. What no table holds is no task's id.</summary>
+    static TaskKey KeyOf(HttpContext http, string id) => new(Topics.DefaultTenant, (StatisticsEndpoints.LastSegment(http) ?? id).Replace('\0', '\uFFFD'));
 
     static Problem NoTask() => new(404, "no_such_task", "There is no task of this id, or it ended so long ago that it was removed.");
 }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Pipeline.Sinks.Postgres;
 using Pipeline.Sinks.Postgres.Tasks;
 
 namespace Pipeline.Ingest.Tasks;
@@ -54,7 +53,7 @@ sealed class TaskWaits(TaskReader tasks, TimeProvider clock) : BackgroundService
                 if (ended.Contains(key.Task))
                     waiter.TrySetResult();
         }
-        catch (Exception e) when (PostgresFaults.Classify(e) != StoreFault.Fatal || e is Npgsql.PostgresException)
+        catch (Exception) when (!stop.IsCancellationRequested)
         {
             // Those who wait are answered when their time is over, by a read that says so.
         }

@@ -11,5 +11,8 @@ sealed record AlgorithmDescription(string Name, string Version, JsonElement Para
 /// <summary>A guess at what a call of n values takes: <c>fixed_ms + per_value_us × n / 1000</c> milliseconds.</summary>
 sealed record AlgorithmCost(double FixedMs, double PerValueUs)
 {
-    public TimeSpan Of(long values) => TimeSpan.FromMilliseconds(FixedMs + (PerValueUs * values / 1000));
+    public TimeSpan Of(long values) => TimeSpan.FromMilliseconds(Math.Clamp(FixedMs + (PerValueUs * values / 1000), 0, MostMs));
+
+    /// <summary>A year: whoever guesses more has not guessed.</summary>
+    const double MostMs = 365 * 86_400e3;
 }

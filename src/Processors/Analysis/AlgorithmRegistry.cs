@@ -47,11 +47,13 @@ sealed class AlgorithmRegistry(PythonEngine python)
 
     static bool Has(AlgorithmDescription algorithm, string parameter) => algorithm.Parameters.TryGetProperty("properties", out var properties) && properties.TryGetProperty(parameter, out _);
 
+    /// <summary>While Python's algorithms cannot be had, nobody knows whether this is one of them: another engine may, or this one later.</summary>
     AnalysisException Unknown(string name)
     {
         var near = NearNames.Like(name, NativeAlgorithms.ByName.Keys.Concat(python.Catalogue.Entries.Keys).Distinct());
         var shown = name.Length <= 64 ? name : name[..64] + "…";
-        var missing = python.State.Status == PythonStatus.Ready ? "" : $" Python's are not to be had now: {python.State.Reason}.";
-        return new AnalysisException(new AnalysisFault(AnalysisFaultCode.UnknownAlgorithm, $"There is no algorithm {shown}{(near.Count > 0 ? $"; near: {string.Join(", ", near)}" : "")}.{missing}", "/algorithm"));
+        var (code, missing) = python.State.Status is PythonStatus.Ready or PythonStatus.Off ? (AnalysisFaultCode.UnknownAlgorithm, python.State.Status == PythonStatus.Ready ? "" : $" Python's are not to be had here: {python.State.Reason}.")
+            : (AnalysisFaultCode.Unavailable, $" Python's are not to be had now: {python.State.Reason}.");
+        return new AnalysisException(new AnalysisFault(code, $"There is no algorithm {shown}{(near.Count > 0 ? $"; near: {string.Join(", ", near)}" : "")}.{missing}", "/algorithm"));
     }
 }

@@ -26,6 +26,9 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
     /// <summary>Requests that are being executed, those included whose caller has already been answered with a timeout.</summary>
     public int Running => _running;
 
+    /// <summary>Whether one more would be executed now.</summary>
+    public bool HasRoom => _running < settings.MaxConcurrent;
+
     /// <summary>About what a request takes: the algorithm's own estimate, corrected by how it did before. Zero for what cannot be asked for, which fails at once.</summary>
     public TimeSpan CostOf(AnalysisRequest request)
     {
@@ -39,6 +42,9 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
             return TimeSpan.Zero;
         }
     }
+
+    /// <summary>Null where no store is at hand.</summary>
+    public SharedCache? Shared { get; init; }
 
     /// <summary>Null where no store is at hand: then <c>input.events</c> is refused.</summary>
     public StoredInputs? Stored { get; init; }
@@ -67,7 +73,8 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
             var metadata = new AnalysisMetadata(chosen.Engine, chosen.Description.Version, TimeSpan.Zero, n) { Rows = rows };
             // 2. Whether it was done before.
             var key = cache.Concerns(chosen.Description, n) ? CacheKey.Of(chosen.Code, chosen.Description, request.Parameters, request.Input) : (CacheKey?)null;
-            if (key is { } known && cache.Find(known) is { } remembered)
+            var shared = key is not null && Shared is { } others && others.Concerns(chosen.Description.Cost.Of(n)) ? others : null;
+            if (key is { } known && await RememberedAsync(known, shared, stop) is { } remembered)
                 return new AnalysisOutcome(remembered, null, metadata with { Duration = clock.GetElapsedTime(began), IsCached = true });
             // 3. Whether there is room.
             if (Interlocked.Increment(ref _running) > settings.MaxConcurrent)
@@ -79,10 +86,14 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
             var left = TimeSpan.FromMilliseconds(request.Options.TimeoutMs) - clock.GetElapsedTime(began);
             var outcome = chosen.Native is { } native ? await RunAsync(native, request, metadata, left, stop) : await RunAsync(request, metadata, left, stop);
             // 5. A result is what would come out again; a fault may not be.
-            if (key is { } made && outcome.Fault is null)
-                cache.Add(made, outcome.Result);
             var took = clock.GetElapsedTime(began);
-            if (outcome.Fault is null)
+            if (key is { } made && outcome.Fault is null)
+            {
+                cache.Add(made, outcome.Result);
+                await (shared?.AddAsync(made, outcome.Result, stop) ?? Task.CompletedTask);
+            }
+            // A timeout says that it takes at least as long.
+            if (outcome.Fault is null or { Reason: AnalysisFaultCode.Timeout })
                 _costs.Note(request.Algorithm, chosen.Description.Cost.Of(n), took);
             return outcome with { Metadata = outcome.Metadata! with { Duration = took } };
         }
@@ -90,6 +101,17 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
         {
             return new AnalysisOutcome(default, e.Fault, null);
         }
+    }
+
+    /// <param name="shared">Null where this request is not shared.</param>
+    async Task<ReadOnlyMemory<byte>?> RememberedAsync(CacheKey key, SharedCache? shared, CancellationToken stop)
+    {
+        if (cache.Find(key) is { } remembered)
+            return remembered;
+        if (shared is null || await shared.FindAsync(key, stop) is not { } others)
+            return null;
+        cache.Add(key, others);
+        return others;
     }
 
     async Task<(AnalysisRequest, IReadOnlyList<string>?)> WithStoredAsync(AnalysisRequest request, CancellationToken stop)

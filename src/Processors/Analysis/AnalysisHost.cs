@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Pipeline.Processors.Analysis.Http;
@@ -6,6 +7,7 @@ using Pipeline.Processors.Analysis.Requests;
 using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Hosting;
 using Pipeline.Sinks.Postgres;
+using Pipeline.Sinks.Postgres.Tasks;
 
 namespace Pipeline.Processors.Analysis;
 
@@ -28,9 +30,17 @@ static class AnalysisHost
         services.AddSingleton(p => new PythonEngine(Settings(p), TimeProvider.System, p.GetRequiredService<ILogger<PythonEngine>>()));
         services.AddHostedService(p => p.GetRequiredService<PythonEngine>());
         services.AddSingleton(p => new ResultCache(Settings(p), TimeProvider.System));
+        services.TryAddSingleton<CachedResults>();
+        services.AddSingleton(p =>
+        {
+            var shared = new SharedCache(p.GetRequiredService<CachedResults>(), Settings(p), p.GetRequiredService<Breakers>().Postgres);
+            p.GetRequiredService<ProcessorMetrics>().Watch(p.GetRequiredService<ResultCache>(), shared);
+            return shared;
+        });
         services.AddSingleton(p => new AnalysisEngine(Settings(p), p.GetRequiredService<PythonEngine>(), p.GetRequiredService<ResultCache>(), TimeProvider.System, p.GetRequiredService<ILogger<AnalysisEngine>>())
         {
             Metrics = p.GetRequiredService<ProcessorMetrics>(),
+            Shared = p.GetRequiredService<SharedCache>(),
             Stored = new StoredInputs(new MetricsReader(p.GetRequiredService<NpgsqlDataSource>()), new MemberReader(p.GetRequiredService<NpgsqlDataSource>()), new DurationReader(p.GetRequiredService<NpgsqlDataSource>()),
                 p.GetRequiredService<Breakers>().Postgres, TimeProvider.System),
         });
@@ -51,6 +61,7 @@ static class AnalysisHost
             running_tasks = services.GetService<RunningTasks>()?.Count,
             bytes_in_flight = services.GetRequiredService<BinaryBodies>().InFlight.Bytes,
             cache = services.GetRequiredService<ResultCache>().Figures,
+            shared_cache = new { hits = services.GetRequiredService<SharedCache>().Figures.Hits, misses = services.GetRequiredService<SharedCache>().Figures.Misses },
             python = python.State,
             workers = new { living = python.Pool.Living, idle = python.Pool.Idle, waiting = python.Pool.Waiting, retired = python.Pool.Retired },
             refused_files = python.Catalogue.Faults,

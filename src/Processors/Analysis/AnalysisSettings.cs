@@ -29,6 +29,14 @@ public sealed class AnalysisSettings : PythonOptions, IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan CacheFrom { get; set; } = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>Bytes of results that all engines share in PostgreSQL; 0 for none. Trimmed once a minute by role results-postgres. Default 256 MiB.</summary>
+    [Range(0L, 1L << 40)]
+    public long SharedCacheBytesMax { get; set; } = 256L << 20;
+
+    /// <summary>A result is shared where making it is estimated to take longer than this. Default 100 ms.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan SharedCacheFrom { get; set; } = TimeSpan.FromMilliseconds(100);
+
     /// <summary>A request of the topic that is estimated to take longer waits in a queue of its priority instead of holding its partition. Default 200 ms.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan LongFrom { get; set; } = TimeSpan.FromMilliseconds(200);
@@ -37,9 +45,9 @@ public sealed class AnalysisSettings : PythonOptions, IValidatableObject
     [Range(1, 1000)]
     public int JobsMax { get; set; } = Environment.ProcessorCount;
 
-    /// <summary>What a request of the topic may take at most, whatever its own timeout: less than RabbitMQ's consumer timeout of 30 minutes. Default 20 min.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "00:25:00")]
-    public TimeSpan JobTimeoutMax { get; set; } = TimeSpan.FromMinutes(20);
+    /// <summary>What a request of the topic may take at most, whatever its own timeout: with twice five minutes of waiting before it, less than RabbitMQ's consumer timeout of 30 minutes. Default 15 min.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:18:00")]
+    public TimeSpan JobTimeoutMax { get; set; } = TimeSpan.FromMinutes(15);
 
     /// <summary>A process that has not renewed its hold on a task for so long has lost it. Default 30 s.</summary>
     [Range(typeof(TimeSpan), "00:00:03", "00:10:00")]

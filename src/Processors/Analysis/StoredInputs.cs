@@ -49,8 +49,8 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
     {
         if (input.ProjectId is null && (input.UserId is null || input.Metric == UserFeatures))
             throw Invalid("project_id", input.Metric == UserFeatures ? "user_features are those of a project's users: project_id is required." : "project_id or user_id is required.");
-        var to = (input.To ?? clock.GetUtcNow()).UtcDateTime;
-        var from = input.From?.UtcDateTime ?? to - WindowDefault;
+        var to = Within((input.To ?? clock.GetUtcNow()).UtcDateTime);
+        var from = Within(input.From?.UtcDateTime ?? to - WindowDefault);
         if (from >= to)
             throw Invalid("to", "to must be after from.");
         return input.Metric switch
@@ -68,7 +68,7 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
         {
             return await postgres.RunAsync(read, stop);
         }
-        catch (Exception e) when (FailureClassifier.Classify(e).Kind == FailureKind.Transient)
+        catch (Exception e) when (FailureClassifier.Classify(e).Kind == FailureKind.Transient || e is Npgsql.NpgsqlException)
         {
             throw new AnalysisException(new AnalysisFault(AnalysisFaultCode.Unavailable, $"The stored events cannot be read now: {e.Message}", "/input/events"));
         }
@@ -133,6 +133,9 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
         "week" => TimeSpan.FromDays(7),
         _ => throw Invalid("bucket", "bucket must be hour, day or week."),
     };
+
+    /// <summary>No event occurred before or after.</summary>
+    static DateTime Within(DateTime time) => time < MetricsQuery.Beginning ? MetricsQuery.Beginning : time > MetricsQuery.End ? MetricsQuery.End : time;
 
     static DateTime Quarter(DateTime time) => new(time.Ticks - (time.Ticks % TimeSpan.FromMinutes(15).Ticks), DateTimeKind.Utc);
 

@@ -21,8 +21,8 @@ sealed class AnalysisRoad(KafkaOptions kafka, AnalysisRoadSettings settings) : I
 
 sealed class AnalysisPartition(TopicPartition partition, TopicOptions topic, AnalysisRoadSettings settings) : IPartitionRoad
 {
-    /// <summary>Requests that share the round trips to the stores. More would delay the first ones' answers.</summary>
-    const int StretchLength = 500;
+    /// <summary>Requests that share the round trips to the stores. More would delay the first ones' answers, and their results are held in memory.</summary>
+    const int StretchLength = 64;
 
     LogPlace? _log;
 
@@ -52,23 +52,15 @@ sealed class AnalysisPartition(TopicPartition partition, TopicOptions topic, Ana
 
     RequestRecord Read(ConsumeResult<byte[], byte[]> record)
     {
-        var tenant = RequestRecord.TenantOf(topic, record.Message.Headers);
-        var kept = FailedRecord.Of(record, _log!, tenant, RequestRecord.Waits, settings.Clock.GetUtcNow()) with { Attempt = 0 };
-        try
-        {
-            return RequestRecord.Read(kept);
-        }
-        catch (Exception e)
-        {
-            settings.Reading.Threw(record.TopicPartitionOffset, e);
-            return RequestRecord.Read(kept with { Value = null }) with { Record = kept, Fault = new AnalysisFault(AnalysisFaultCode.MalformedRequest, $"Reading it failed: {e.GetType().Name}.") };
-        }
+        var isReadable = RequestRecord.TryTenantOf(topic, record.Message.Headers, out var tenant);
+        var read = RequestRecord.Read(FailedRecord.Of(record, _log!, tenant, RequestRecord.Waits, settings.Clock.GetUtcNow()) with { Attempt = 0 });
+        return isReadable ? read : read with { Request = null, Fault = new AnalysisFault(AnalysisFaultCode.InvalidRequest, "The ingest header cannot be read.") };
     }
 
     void Count(string outcome)
     {
         settings.Metrics.RequestRead(outcome);
-        if (outcome is "invalid" or "conflict")
+        if (outcome is "invalid" or "conflict" or "too_late")
             Counts += new PartitionCounts(DeadLetters: 1);
         else if (outcome == "ended_before")
             Counts += new PartitionCounts(Duplicates: 1);

@@ -43,11 +43,15 @@ static class RequestOutcome
         return JsonSerializer.SerializeToUtf8Bytes(new { request_id = task.RequestId, status = TaskState.Abandoned.Name(), error = new { code, message, path } });
     }
 
-    const string Fingerprint = "analysis:";
+    /// <summary>Before the engine's codes: other failures of the road have the road's name there.</summary>
+    const string Fingerprint = "engine:";
 
     /// <summary>Why a request has no result: a letter says it in the terms of all letters, and names the engine's own code.</summary>
     public static FailureCause Cause(AnalysisFault fault, AnalysisRequest? request) => new(request is null ? "receiving" : "processing", fault.IsTransient ? FailureCause.Transient : FailureCause.Invalid,
         fault.IsTransient ? FaultReason.ProcessorFailed : FaultReason.AnalysisRefused, fault.Path.Length > 0 ? $"{fault.Path}: {fault.Message}" : fault.Message, Fingerprint + fault.Code);
+
+    /// <summary>A request that was read after its task had been given up.</summary>
+    public static FailureCause TooLate { get; } = new("receiving", FailureCause.Invalid, FaultReason.AnalysisRefused, "Its task was abandoned as not_read before the request was read; send it again with another request_id.", "analysis:not_read");
 
     /// <summary>A request that shares its id with another one is told by its letter alone: the answer of this id is the other's.</summary>
     public static FailureCause Conflict { get; } = new("receiving", FailureCause.Invalid, FaultReason.ConflictingDuplicate, "Another request with this request_id and other content was first.");

@@ -24,10 +24,24 @@ sealed record RequestRecord(FailedRecord Record, NewTask Task, AnalysisRequest? 
     public static RequestRecord Read(FailedRecord record)
     {
         var value = record.Value ?? [];
-        var fault = AnalysisRequestReader.Read(value, out var request);
+        var fault = ReadValue(value, out var request);
         var id = request?.RequestId ?? IdOfKey(record.Key) ?? EventIdentity.FromLog(record.Log.TopicId, record.Log.Partition, record.Offset).ToString();
         var task = new NewTask(new TaskKey(record.Tenant, id), SHA256.HashData(value), request?.Algorithm ?? "", request?.Priority ?? AnalysisPriority.Normal);
         return new RequestRecord(record, task, request, fault);
+    }
+
+    /// <summary>The reader never throws. If it does, whoever reads the bytes again, and be it their letter's, must not fall over them as well.</summary>
+    static AnalysisFault? ReadValue(byte[] value, out AnalysisRequest? request)
+    {
+        try
+        {
+            return AnalysisRequestReader.Read(value, out request);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            request = null;
+            return new AnalysisFault(AnalysisFaultCode.MalformedRequest, $"Reading it failed: {e.GetType().Name}.");
+        }
     }
 
     static string? IdOfKey(byte[]? key)
@@ -35,10 +49,19 @@ sealed record RequestRecord(FailedRecord Record, NewTask Task, AnalysisRequest? 
         if (key is not { Length: > 0 } || !Utf8.IsValid(key))
             return null;
         var text = Encoding.UTF8.GetString(key);
-        return text.Length <= AnalysisLimits.RequestIdCharactersMax && !text.Any(char.IsControl) ? text : null;
+        return text.EnumerateRunes().Count() <= AnalysisLimits.RequestIdCharactersMax && !text.Any(char.IsControl) ? text : null;
     }
 
-    /// <summary>Whose request a record is: a trusted header's tenant, else the topic's.</summary>
-    public static string TenantOf(TopicOptions topic, Confluent.Kafka.Headers? headers) =>
-        topic.TrustHeaders && headers is { Count: > 0 } && headers.TryGetLastBytes(Topics.IngestHeaderName, out var bytes) && new IngestHeader.Parser().TryParse(bytes, out var header) ? header!.Tenant : topic.Tenant;
+    /// <summary>Whose request a record is: a trusted header's tenant, else the topic's. A trusted header that cannot be read says of nobody that it is his.</summary>
+    /// <returns>False where the header cannot be read.</returns>
+    public static bool TryTenantOf(TopicOptions topic, Confluent.Kafka.Headers? headers, out string tenant)
+    {
+        tenant = topic.Tenant;
+        if (!topic.TrustHeaders || headers is not { Count: > 0 } || !headers.TryGetLastBytes(Topics.IngestHeaderName, out var bytes))
+            return true;
+        if (!new IngestHeader.Parser().TryParse(bytes, out var header))
+            return false;
+        tenant = header!.Tenant;
+        return true;
+    }
 }

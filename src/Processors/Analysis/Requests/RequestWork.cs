@@ -1,4 +1,5 @@
 using Pipeline.Contracts.Analysis;
+using Pipeline.Contracts.Events;
 using Pipeline.Processors.Failures;
 using Pipeline.Processors.Failures.RabbitMq;
 using Pipeline.Sinks.Postgres.Tasks;
@@ -15,72 +16,72 @@ sealed record RequestTools(AnalysisEngine Engine, TaskExecution Tasks, RunningTa
 /// </summary>
 sealed class RequestWork(RequestTools tools)
 {
-    static readonly TimeSpan EngineFullPause = TimeSpan.FromMilliseconds(20), LeasedPause = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan EngineFullPause = TimeSpan.FromMilliseconds(20), LeasedPause = TimeSpan.FromSeconds(1), ReleaseWithin = TimeSpan.FromSeconds(2);
 
     /// <summary>Requests of one partition that run at a time: enough to use the cores while some wait for a worker.</summary>
     static readonly int Degree = 2 * Environment.ProcessorCount;
 
-    /// <summary>Of a batch: what each request came to, in its order.</summary>
-    /// <returns>When every outcome is recorded: results are in their topic, failures are RabbitMQ's, long ones wait in a queue of jobs.</returns>
+    /// <summary>How long a request may hold its partition that was estimated to be short: what takes longer was estimated wrongly, and goes on among the long ones.</summary>
+    TimeSpan HoldMost => tools.Settings.LongFrom * 10 > TimeSpan.FromSeconds(1) ? tools.Settings.LongFrom * 10 : TimeSpan.FromSeconds(1);
+
+    /// <summary>Requests of one partition, in their order. Returns when every outcome is recorded: results are in their topic, failures are RabbitMQ's, long ones wait in a queue of jobs.</summary>
+    /// <param name="count">Told what each came to.</param>
     public async Task ExecuteAsync(IReadOnlyList<RequestRecord> requests, Action<string> count, CancellationToken stop)
     {
         // 1. One row a request. What was answered, cancelled or taken by another request is passed over.
         requests = [.. requests.Select(r => r with { IsLong = IsLong(r.Request) })];
-        var first = requests.DistinctBy(r => r.Task.Key).ToList();
-        var admissions = await tools.Postgres.RunAsync(s => tools.Tasks.AdmitAsync([.. first.Select(r => (r.Task, r.Request is not null && !r.IsLong))], s), stop);
-        var admitted = first.Zip(admissions, (request, admission) => (Request: request, Admission: admission)).ToDictionary(a => a.Request.Task.Key);
-        var (run, jobs, aside, failed) = (new List<RequestRecord>(), new List<RequestRecord>(), new List<RequestRecord>(), new List<Failed>());
-        foreach (var request in requests)
+        var sorted = new Sorted();
+        foreach (var (request, admission) in await AdmitAsync(requests, stop))
+            count(sorted.Add(request, admission));
+        try
         {
-            var (known, admission) = admitted[request.Task.Key];
-            if (!ReferenceEquals(request, known))
-                admission = request.Task.Digest.AsSpan().SequenceEqual(known.Task.Digest) ? Admission.Ended : Admission.Conflict;
-            count(Sort(request, admission, run, jobs, aside, failed));
+            // 2. Short ones are executed here, a few at a time.
+            var outcomes = new AnalysisOutcome[sorted.Run.Count];
+            await Parallel.ForEachAsync(Enumerable.Range(0, sorted.Run.Count), new ParallelOptions { MaxDegreeOfParallelism = Degree, CancellationToken = stop },
+                async (i, s) => outcomes[i] = await RunAsync(sorted.Run[i], HoldMost, wait: true, s));
+            foreach (var (request, outcome) in sorted.Run.Zip(outcomes))
+                sorted.Add(request, outcome, HoldMost);
+            // 3. Answers are in their topic, and failures and long requests in RabbitMQ, before the caller moves its offset.
+            await tools.Results.ProduceAsync(sorted.Answers, stop);
+            await FailAsync(sorted.Failed, stop);
+            await tools.Postgres.RunAsync(s => tools.Tasks.ReleaseAsync([.. sorted.Jobs.Select(j => j.Task.Key)], s), stop);
+            await tools.Jobs.PublishAsync([.. sorted.Jobs.Select(j => (j.Record, j.Task.Priority))], stop);
+            foreach (var request in sorted.Aside)
+                await tools.Ladder.SetAsideAsync(request.Record, stop);
         }
-        // 2. Short ones are executed here, a few at a time.
-        var outcomes = new AnalysisOutcome[run.Count];
-        await Parallel.ForEachAsync(Enumerable.Range(0, run.Count), new ParallelOptions { MaxDegreeOfParallelism = Degree, CancellationToken = stop },
-            async (i, s) => outcomes[i] = await RunAsync(run[i], wait: true, s));
-        failed.AddRange(run.Zip(outcomes).Where(o => o.Second.Fault is not null && o.Second.Fault.Reason != AnalysisFaultCode.Cancelled).Select(o => new Failed(o.First, o.Second)));
-        // 3. Answers are in their topic, and failures and long requests in RabbitMQ, before the caller moves its offset.
-        await tools.Results.ProduceAsync([.. run.Zip(outcomes).Where(o => o.Second.Fault is null).Select(o => Answer(o.First, o.Second))], stop);
-        await FailAsync(failed, stop);
-        await tools.Jobs.PublishAsync([.. jobs.Select(j => (j.Record, j.Task.Priority))], stop);
-        foreach (var request in aside)
-            await tools.Ladder.SetAsideAsync(request.Record, stop);
+        catch
+        {
+            // Nobody died: whoever reads them again need not think so.
+            await ReleaseAsync([.. sorted.Run.Select(r => r.Task.Key)]);
+            throw;
+        }
     }
 
-    readonly record struct Failed(RequestRecord Request, AnalysisOutcome? Outcome)
+    /// <summary>Of several requests of one id each gets its own word, one after the other: the row belongs to one of them, and the others are conflicts, or the same once more.</summary>
+    async Task<List<(RequestRecord, Admission)>> AdmitAsync(IReadOnlyList<RequestRecord> requests, CancellationToken stop)
     {
-        public FailureCause Cause => Outcome?.Fault is { } fault ? RequestOutcome.Cause(fault, Request.Request) : RequestOutcome.Conflict;
+        var admissions = new Dictionary<(TaskKey, UInt128), Admission>();
+        static (TaskKey, UInt128) Of(RequestRecord r) => (r.Task.Key, System.Runtime.InteropServices.MemoryMarshal.Read<UInt128>(r.Task.Digest));
+        var result = new List<(RequestRecord, Admission)>();
+        for (var left = requests.DistinctBy(Of).ToList(); left.Count > 0;)
+        {
+            var now = left.DistinctBy(r => r.Task.Key).ToList();
+            var words = await tools.Postgres.RunAsync(s => tools.Tasks.AdmitAsync([.. now.Select(r => (r.Task, r.Request is not null && !r.IsLong))], s), stop);
+            foreach (var (request, word) in now.Zip(words))
+                admissions[Of(request)] = word;
+            left.RemoveAll(now.Contains);
+        }
+        foreach (var request in requests)
+        {
+            result.Add((request, admissions[Of(request)]));
+            // The same request again within these.
+            if (admissions[Of(request)] == Admission.Execute)
+                admissions[Of(request)] = Admission.Ended;
+        }
+        return result;
     }
 
     bool IsLong(AnalysisRequest? request) => request is not null && tools.Engine.CostOf(request) > tools.Settings.LongFrom;
-
-    string Sort(RequestRecord request, Admission admission, List<RequestRecord> run, List<RequestRecord> jobs, List<RequestRecord> aside, List<Failed> failed)
-    {
-        switch (admission)
-        {
-            case Admission.Ended:
-                return "ended_before";
-            case Admission.Conflict:
-                failed.Add(new Failed(request, null));
-                return "conflict";
-            case Admission.Begun:
-                // Whoever began may have died of it: it is tried alone, where that ends as a dead letter.
-                aside.Add(request);
-                return "set_aside";
-            case var _ when request.Fault is { } fault:
-                failed.Add(new Failed(request, new AnalysisOutcome(default, fault, null)));
-                return "invalid";
-            case var _ when request.IsLong:
-                jobs.Add(request);
-                return "job";
-            default:
-                run.Add(request);
-                return "executed";
-        }
-    }
 
     /// <summary>A request that came back from RabbitMQ: from the ladder, from a queue of jobs, or from among those that are tried alone.</summary>
     /// <param name="alone">Whether it may end the process without harm to others. Else one whose executing process vanished is put among those.</param>
@@ -89,26 +90,36 @@ sealed class RequestWork(RequestTools tools)
     public async Task ExecuteAsync(FailedRecord record, bool alone, CancellationToken stop)
     {
         var request = RequestRecord.Read(record);
-        var claim = await ClaimAsync(request, alone, stop);
-        if (claim == Claim.Ended)
-            return;
-        if (claim == Claim.Leased)
-            throw new NotTriedException("Another process executes it.", LeasedPause);
-        if (claim == Claim.Vanished)
+        if (!tools.Engine.HasRoom)
+            throw new NotTriedException("The engine is full.", EngineFullPause);
+        switch (await ClaimAsync(request, alone, stop))
         {
-            await tools.Ladder.SetAsideAsync(record, stop);
-            return;
+            case Claim.Ended:
+                return;
+            case Claim.Leased:
+                throw new NotTriedException("Another process executes it.", LeasedPause);
+            case Claim.Vanished:
+                await tools.Ladder.SetAsideAsync(record, stop);
+                return;
         }
-        var outcome = request.Fault is { } fault ? new AnalysisOutcome(default, fault, null) : await RunAsync(request, wait: false, stop);
-        if (outcome.Fault is null)
-            await tools.Results.ProduceAsync([Answer(request, outcome)], stop);
-        else if (outcome.Fault.Reason == AnalysisFaultCode.Overloaded)
-            throw new NotTriedException(outcome.Fault.Message, EngineFullPause);
-        else if (outcome.Fault.Reason != AnalysisFaultCode.Cancelled)
+        try
         {
-            var cause = RequestOutcome.Cause(outcome.Fault, request.Request);
-            await NoteRetriesAsync([(request, cause, record.Attempt + 1)], stop);
-            throw new RecordFailedException(cause);
+            var outcome = request.Fault is { } fault ? new AnalysisOutcome(default, fault, null) : await RunAsync(request, tools.Settings.JobTimeoutMax, wait: false, stop);
+            if (outcome.Fault is null)
+                await tools.Results.ProduceAsync([Sorted.Answer(request, outcome)], stop);
+            else if (outcome.Fault.Reason == AnalysisFaultCode.Overloaded)
+                throw new NotTriedException(outcome.Fault.Message, EngineFullPause);
+            else if (outcome.Fault.Reason != AnalysisFaultCode.Cancelled)
+            {
+                var cause = RequestOutcome.Cause(outcome.Fault, request.Request);
+                await NoteRetriesAsync([(request, cause, record.Attempt + 1)], stop);
+                throw new RecordFailedException(cause);
+            }
+        }
+        catch (Exception e) when (e is not RecordFailedException)
+        {
+            await ReleaseAsync([request.Task.Key]);
+            throw;
         }
     }
 
@@ -125,11 +136,12 @@ sealed class RequestWork(RequestTools tools)
         return await tools.Postgres.RunAsync(s => tools.Tasks.ClaimAsync(request.Task.Key, takeOver, s), stop);
     }
 
+    /// <param name="most">Bounds the request's own timeout.</param>
     /// <param name="wait">Whether a full engine is waited for: the partition then goes no faster than the engine.</param>
-    async Task<AnalysisOutcome> RunAsync(RequestRecord request, bool wait, CancellationToken stop)
+    async Task<AnalysisOutcome> RunAsync(RequestRecord request, TimeSpan most, bool wait, CancellationToken stop)
     {
         var options = request.Request!.Options;
-        var bounded = request.Request with { Tenant = request.Task.Key.Tenant, Options = options with { TimeoutMs = Math.Min(options.TimeoutMs, (int)tools.Settings.JobTimeoutMax.TotalMilliseconds) } };
+        var bounded = request.Request with { Tenant = request.Task.Key.Tenant, Options = options with { TimeoutMs = Math.Min(options.TimeoutMs, (int)most.TotalMilliseconds) } };
         return await tools.Running.RunAsync(request.Task.Key, async cancel =>
         {
             while (true)
@@ -157,13 +169,11 @@ sealed class RequestWork(RequestTools tools)
         }
     }
 
-    static (TaskKey, byte[]) Answer(RequestRecord request, AnalysisOutcome outcome) => (request.Task.Key, RequestOutcome.Result(request.Task.Key, outcome, request.Record.Attempt + 1));
-
     /// <summary>
     /// First attempts that failed. Nothing is answered here: a request is abandoned when its dead letter is stored (<see cref="DeadRequests"/>). Answered before, a crash in between would leave an
     /// abandoned request without its letter, because whoever reads it again finds that it has ended.
     /// </summary>
-    async Task FailAsync(IReadOnlyCollection<Failed> failed, CancellationToken stop)
+    async Task FailAsync(IReadOnlyCollection<(RequestRecord Request, FailureCause Cause)> failed, CancellationToken stop)
     {
         await NoteRetriesAsync([.. failed.Select(f => (f.Request, f.Cause, f.Request.Record.Attempt + 1))], stop);
         await tools.Ladder.FailAsync([.. failed.Select(f => f.Request.Record.Again(f.Cause, tools.Clock.GetUtcNow()))], stop);
@@ -172,4 +182,75 @@ sealed class RequestWork(RequestTools tools)
     /// <summary>The rows of those that are tried again say so.</summary>
     Task NoteRetriesAsync(IEnumerable<(RequestRecord Request, FailureCause Cause, int Attempt)> failed, CancellationToken stop) => tools.Postgres.RunAsync(
         s => tools.Tasks.RetryAsync([.. failed.Where(f => tools.Schedule.Next(f.Attempt, f.Cause).Delay is not null).Select(f => f.Request.Task.Key)], s), stop);
+
+    /// <summary>What was begun here and did not end is nobody's again. If even that fails, the leases run out.</summary>
+    async Task ReleaseAsync(IReadOnlyCollection<TaskKey> tasks)
+    {
+        using var deadline = new CancellationTokenSource(ReleaseWithin, tools.Clock);
+        try
+        {
+            await tools.Postgres.RunAsync(s => tools.Tasks.ReleaseAsync(tasks, s), deadline.Token);
+        }
+        catch (Exception)
+        {
+            // What is thrown on says what happened.
+        }
+    }
+
+    /// <summary>What the requests of a stretch come to.</summary>
+    sealed class Sorted
+    {
+        public List<RequestRecord> Run { get; } = [];
+
+        public List<RequestRecord> Jobs { get; } = [];
+
+        public List<RequestRecord> Aside { get; } = [];
+
+        public List<(TaskKey, byte[])> Answers { get; } = [];
+
+        public List<(RequestRecord Request, FailureCause Cause)> Failed { get; } = [];
+
+        /// <returns>For the metrics.</returns>
+        public string Add(RequestRecord request, Admission admission)
+        {
+            switch (admission)
+            {
+                case Admission.Ended:
+                    return "ended_before";
+                case Admission.Conflict:
+                    Failed.Add((request, RequestOutcome.Conflict));
+                    return "conflict";
+                case Admission.TooLate:
+                    Failed.Add((request, RequestOutcome.TooLate));
+                    return "too_late";
+                case Admission.Begun:
+                    // Whoever began may have died of it: it is tried alone, where that ends as a dead letter.
+                    Aside.Add(request);
+                    return "set_aside";
+                case var _ when request.Fault is { } fault:
+                    Failed.Add((request, RequestOutcome.Cause(fault, request.Request)));
+                    return "invalid";
+                case var _ when request.IsLong:
+                    Jobs.Add(request);
+                    return "job";
+                default:
+                    Run.Add(request);
+                    return "executed";
+            }
+        }
+
+        /// <param name="held">What an execution might take here.</param>
+        public void Add(RequestRecord request, AnalysisOutcome outcome, TimeSpan held)
+        {
+            if (outcome.Fault is not { } fault)
+                Answers.Add(Answer(request, outcome));
+            else if (fault.Reason == AnalysisFaultCode.Timeout && request.Request!.Options.TimeoutMs > held.TotalMilliseconds)
+                // Taken for a short one, which it is not: no attempt of its own time.
+                Jobs.Add(request);
+            else if (fault.Reason != AnalysisFaultCode.Cancelled)
+                Failed.Add((request, RequestOutcome.Cause(fault, request.Request)));
+        }
+
+        public static (TaskKey, byte[]) Answer(RequestRecord request, AnalysisOutcome outcome) => (request.Task.Key, RequestOutcome.Result(request.Task.Key, outcome, request.Record.Attempt + 1));
+    }
 }

@@ -47,7 +47,13 @@ static class RequestsHost
     {
         services.AddAnalysisSettings();
         services.AddSingleton<TaskAnswers>();
-        services.AddSingleton<IHostedService>(p => new TaskKeeping(AnswersAsync(p), Settings(p), TimeProvider.System, p.GetRequiredService<ILogger<TaskKeeping>>()));
+        services.TryAddSingleton<CachedResults>();
+        services.AddSingleton<IHostedService>(p =>
+        {
+            var keeping = new TaskKeeping(AnswersAsync(p), Settings(p), TimeProvider.System, p.GetRequiredService<ILogger<TaskKeeping>>());
+            p.GetRequiredService<ProcessorMetrics>().Watch(keeping);
+            return keeping;
+        });
         ProcessorsHost.AddRoad(services, (p, host) => new ResultsRoad(Kafka(p), new ResultsRoadSettings(Place(p, host, Roles.ResultsPostgres), p.GetRequiredService<TaskAnswers>(),
             p.GetRequiredService<DeadLetterWriter>(), p.GetRequiredService<Breakers>().Postgres, p.GetRequiredService<RecordReading>(), p.GetRequiredService<ProcessorMetrics>(), TimeProvider.System)),
             p => p.GetRequiredService<SchemaAtStart>().Ready);
@@ -69,10 +75,10 @@ static class RequestsHost
         p.GetRequiredService<ILogger<AnalysisRoad>>().PlaceLost(road, partition.ToString(), offset, extent.Start, extent.End);
     });
 
-    static async Task<(TaskAnswers, Breaker)> AnswersAsync(IServiceProvider services)
+    static async Task<(TaskAnswers, CachedResults, Breaker)> AnswersAsync(IServiceProvider services)
     {
         await services.GetRequiredService<SchemaAtStart>().Ready;
-        return (services.GetRequiredService<TaskAnswers>(), services.GetRequiredService<Breakers>().Postgres);
+        return (services.GetRequiredService<TaskAnswers>(), services.GetRequiredService<CachedResults>(), services.GetRequiredService<Breakers>().Postgres);
     }
 
     static AnalysisSettings Settings(IServiceProvider services) => services.GetRequiredService<IOptions<AnalysisSettings>>().Value;

@@ -35,10 +35,30 @@ sealed class ResultProducer(KafkaOptions kafka, Breaker breaker, ILogger<ResultP
             var message = new Message<byte[], byte[]> { Key = Encoding.UTF8.GetBytes(task.RequestId), Value = result };
             if (task.Tenant != Topics.DefaultTenant)
                 message.Headers = [new Header(Topics.TenantHeaderName, Encoding.UTF8.GetBytes(task.Tenant))];
-            producer.Produce(kafka.ResultsTopic, message, OnDelivery);
+            Produce(producer, message, OnDelivery);
         }
-        await done.Task.WaitAsync(inner);
+        try
+        {
+            // A report comes in any case; but a producer that is being replaced may owe one.
+            await done.Task.WaitAsync(DeliveryTimeout * 2, inner);
+        }
+        catch (TimeoutException)
+        {
+            throw new KafkaException(ErrorCode.Local_MsgTimedOut);
+        }
     }, stop);
+
+    void Produce(IProducer<byte[], byte[]> producer, Message<byte[], byte[]> message, Action<DeliveryReport<byte[], byte[]>> onDelivery)
+    {
+        try
+        {
+            producer.Produce(kafka.ResultsTopic, message, onDelivery);
+        }
+        catch (ObjectDisposedException)
+        {
+            throw new KafkaException(ErrorCode.Local_Destroy);
+        }
+    }
 
     IProducer<byte[], byte[]> Producer()
     {

@@ -41,7 +41,8 @@ sealed class ResultsPartition(TopicPartition partition, ResultsRoadSettings sett
 
     public async Task<long> ProcessAsync(RecordBatch batch, CancellationToken stop)
     {
-        var (answers, letters) = await settings.Reading.TogetherAsync(_log!.ToString(), () => Read(batch.Records), stop);
+        var letters = new List<DeadLetter>();
+        var answers = await settings.Reading.TogetherAsync(_log!.ToString(), () => Read(batch.Records, letters), stop);
         var stored = await WriteAsync(answers, stop);
         await settings.Postgres.RunAsync(s => settings.Letters.WriteAsync(_log!, letters, s), stop);
         settings.Metrics.AnswersRead("stored", stored);
@@ -51,48 +52,53 @@ sealed class ResultsPartition(TopicPartition partition, ResultsRoadSettings sett
         return batch.Next;
     }
 
-    /// <summary>A batch that the store refuses as data is halved, until the one answer that no table holds is alone: its task is abandoned and says so.</summary>
-    async Task<int> WriteAsync(IReadOnlyList<TaskAnswer> answers, CancellationToken stop)
+    readonly record struct Answer(TaskAnswer Task, ConsumeResult<byte[], byte[]> Record);
+
+    /// <summary>A batch that the store refuses as data is halved, until the one answer that no table holds is alone: it is a dead letter, and its task is abandoned and says so.</summary>
+    async Task<int> WriteAsync(IReadOnlyList<Answer> answers, CancellationToken stop)
     {
         try
         {
-            return await settings.Postgres.RunAsync(s => settings.Answers.WriteAsync(answers, s), stop);
+            return await settings.Postgres.RunAsync(s => settings.Answers.WriteAsync([.. answers.Select(a => a.Task)], s), stop);
         }
         catch (Exception e) when (PostgresFaults.Classify(e) == StoreFault.Refused)
         {
-            if (answers is [var one])
-                return await settings.Postgres.RunAsync(s => settings.Answers.WriteAsync([Refused(one, e)], s), stop);
+            if (answers is [var (task, record)])
+            {
+                var letter = Letter(record, task.Key.Tenant, FaultReason.StoreRefused, e.Message);
+                await settings.Postgres.RunAsync(s => settings.Letters.WriteAsync(_log!, [letter], s), stop);
+                Counts += new PartitionCounts(DeadLetters: 1);
+                return await settings.Postgres.RunAsync(s => settings.Answers.WriteAsync([Refused(task, e)], s), stop);
+            }
             Counts += new PartitionCounts(HalvedWrites: 1);
             return await WriteAsync([.. answers.Take(answers.Count / 2)], stop) + await WriteAsync([.. answers.Skip(answers.Count / 2)], stop);
         }
     }
 
+    /// <summary>What is left of it are texts of ours and an id that a table has held before.</summary>
     static TaskAnswer Refused(TaskAnswer answer, Exception e) =>
         answer with { State = TaskState.Abandoned, Result = null, Metadata = null, Error = new TaskError("store_refused", $"PostgreSQL refused the result as data: {e.Message}", "") };
 
-    (IReadOnlyList<TaskAnswer> Answers, IReadOnlyList<DeadLetter> Letters) Read(IReadOnlyList<ConsumeResult<byte[], byte[]>> records)
+    List<Answer> Read(IReadOnlyList<ConsumeResult<byte[], byte[]>> records, List<DeadLetter> letters)
     {
-        var (answers, letters) = (new List<TaskAnswer>(records.Count), new List<DeadLetter>());
+        var answers = new List<Answer>(records.Count);
         foreach (var record in records)
         {
-            var tenant = record.Message.Headers is { Count: > 0 } headers && headers.TryGetLastBytes(Topics.TenantHeaderName, out var bytes) ? Encoding.UTF8.GetString(bytes) : Topics.DefaultTenant;
+            var tenant = Stored(record.Message.Headers is { Count: > 0 } headers && headers.TryGetLastBytes(Topics.TenantHeaderName, out var bytes) ? Encoding.UTF8.GetString(bytes) : Topics.DefaultTenant);
             if (AnalysisResultReader.Read(record.Message.Value ?? [], out var result) is { } problem)
-                letters.Add(Letter(record, tenant, problem));
+                letters.Add(Letter(record, tenant, FaultReason.MalformedJson, problem));
             else
-                answers.Add(new TaskAnswer(new TaskKey(tenant, Stored(result!.RequestId)), result.State, result.Result,
-                    result.ErrorCode is null ? null : new TaskError(Stored(result.ErrorCode), Stored(result.ErrorMessage!), Stored(result.ErrorPath!)), result.Metadata));
+                answers.Add(new Answer(new TaskAnswer(new TaskKey(tenant, Stored(result!.RequestId)), result.State, result.Result,
+                    result.ErrorCode is null ? null : new TaskError(Stored(result.ErrorCode), Stored(result.ErrorMessage!), Stored(result.ErrorPath!)), result.Metadata), record));
         }
-        return (answers, letters);
+        return answers;
     }
 
     /// <summary>What a worker wrote before it died may hold the one character that PostgreSQL's texts do not.</summary>
     static string Stored(string text) => text.Replace('\0', '\uFFFD');
 
-    DeadLetter Letter(ConsumeResult<byte[], byte[]> record, string tenant, string problem)
-    {
-        var failed = FailedRecord.Of(record, _log!, Stored(tenant), new FailureCause("receiving", FailureCause.Invalid, FaultReason.MalformedJson, problem), settings.Clock.GetUtcNow());
-        return DeadLetterReceiver.Letter(failed);
-    }
+    DeadLetter Letter(ConsumeResult<byte[], byte[]> record, string tenant, FaultReason reason, string problem) =>
+        DeadLetterReceiver.Letter(FailedRecord.Of(record, _log!, tenant, new FailureCause("receiving", FailureCause.Invalid, reason, Stored(problem)), settings.Clock.GetUtcNow()));
 
     public Task ReleaseAsync(CancellationToken stop) => Task.CompletedTask;
 

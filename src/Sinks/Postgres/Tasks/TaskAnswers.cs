@@ -12,14 +12,14 @@ public sealed class TaskAnswers(NpgsqlDataSource database)
     const int Step = 5000;
 
     static readonly string WriteSql = $"""
-        UPDATE control.tasks t SET {TaskColumns.Enter("g.state")}, finished_at = clock_timestamp(), lease_until = NULL,
+        UPDATE control.tasks t SET {TaskColumns.End("g.state")}, finished_at = clock_timestamp(), lease_until = NULL,
             result = g.result, error_code = g.code, error_message = g.message, error_path = g.path, metadata = g.metadata
         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS g(tenant, request_id, state, result, code, message, path, metadata)
         WHERE t.tenant = g.tenant AND t.request_id = g.request_id AND t.state < 7
         """;
 
     static readonly string NotReadSql = $"""
-        UPDATE control.tasks t SET {TaskColumns.Enter("8")}, finished_at = clock_timestamp(), error_code = $2, error_message = 'Nobody read its record from the topic in time.', error_path = ''
+        UPDATE control.tasks t SET {TaskColumns.End("8")}, finished_at = clock_timestamp(), error_code = $2, error_message = 'Nobody read its record from the topic in time.', error_path = ''
         WHERE (tenant, request_id) IN (SELECT tenant, request_id FROM control.tasks WHERE state = 1 AND submitted_at < clock_timestamp() - $1 ORDER BY submitted_at LIMIT {Step} FOR UPDATE SKIP LOCKED)
         """;
 
@@ -32,7 +32,7 @@ public sealed class TaskAnswers(NpgsqlDataSource database)
     public async Task<int> WriteAsync(IReadOnlyCollection<TaskAnswer> answers, CancellationToken stop)
     {
         // Repeated within a batch, the first one counts: a join that finds two takes any.
-        var first = answers.DistinctBy(a => a.Key).ToList();
+        var first = answers.DistinctBy(a => a.Key).OrderBy(a => a.Key.Tenant, StringComparer.Ordinal).ThenBy(a => a.Key.RequestId, StringComparer.Ordinal).ToList();
         if (first.Count == 0)
             return 0;
         await using var command = database.CreateCommand(WriteSql);
@@ -62,6 +62,15 @@ public sealed class TaskAnswers(NpgsqlDataSource database)
         await using var command = database.CreateCommand(ForgetSql);
         command.Parameters.AddWithValue(after);
         return await command.ExecuteNonQueryAsync(stop);
+    }
+
+    /// <returns>Tasks that were read so long ago and have not ended: nothing that is in order takes as long.</returns>
+    public async Task<long> CountOverdueAsync(TimeSpan after, TimeSpan within, CancellationToken stop)
+    {
+        await using var command = database.CreateCommand("SELECT count(*) FROM control.tasks WHERE submitted_at BETWEEN clock_timestamp() - $2 AND clock_timestamp() - $1 AND state BETWEEN 2 AND 6");
+        command.Parameters.AddWithValue(after);
+        command.Parameters.AddWithValue(within);
+        return (long)(await command.ExecuteScalarAsync(stop))!;
     }
 
     static NpgsqlParameter Array<T>(NpgsqlDbType type, IEnumerable<T> values) => new NpgsqlParameter<T[]> { NpgsqlDbType = NpgsqlDbType.Array | type, TypedValue = [.. values] };

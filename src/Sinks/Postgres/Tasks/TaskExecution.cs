@@ -17,6 +17,9 @@ public enum Admission
 
     /// <summary>Another process began to execute it and did not end: it may have been its death.</summary>
     Begun = 4,
+
+    /// <summary>It was given up because nobody had read it, before it was read.</summary>
+    TooLate = 5,
 }
 
 /// <summary>Whether a task may be executed here now.</summary>
@@ -42,11 +45,13 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
         WITH given AS (
             SELECT * FROM unnest($1, $2, $3, $4, $5, $6) WITH ORDINALITY AS g(tenant, request_id, digest, algorithm, priority, runs, i)
         ), found AS (
-            SELECT g.i, g.runs, t.tenant, t.request_id, t.state, t.digest = g.digest AS same, t.state = 4 AND t.owner IS DISTINCT FROM $7 AS begun
-            FROM given g JOIN control.tasks t USING (tenant, request_id) FOR UPDATE OF t
+            SELECT g.i, g.runs, t.tenant, t.request_id, t.state, t.digest = g.digest AS same, t.state = 4 AND t.owner IS DISTINCT FROM $7 AS begun,
+                coalesce(t.error_code = '{TaskAnswers.NotRead}', false) AS unread
+            FROM given g JOIN control.tasks t USING (tenant, request_id) ORDER BY t.tenant, t.request_id FOR UPDATE OF t
         ), known AS (
             UPDATE control.tasks t SET {TaskColumns.Enter("2")}, owner = NULL, lease_until = NULL
             FROM found f WHERE NOT f.runs AND t.tenant = f.tenant AND t.request_id = f.request_id AND f.same AND f.state < 7 AND NOT f.begun
+                AND NOT (t.state = 4 AND t.lease_until > clock_timestamp())
         ), known_running AS (
             UPDATE control.tasks t SET {TaskColumns.Enter("2", "4")}, attempts = t.attempts + 1, owner = $7, lease_until = clock_timestamp() + $8
             FROM found f WHERE f.runs AND t.tenant = f.tenant AND t.request_id = f.request_id AND f.same AND f.state < 7 AND NOT f.begun
@@ -57,7 +62,7 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
             FROM given g WHERE NOT EXISTS (SELECT FROM found f WHERE f.i = g.i)
             ON CONFLICT DO NOTHING RETURNING tenant, request_id
         )
-        SELECT i, CASE WHEN NOT same THEN 3 WHEN state >= 7 THEN 2 WHEN begun THEN 4 ELSE 1 END FROM found
+        SELECT i, CASE WHEN NOT same THEN 3 WHEN unread THEN 5 WHEN state >= 7 THEN 2 WHEN begun THEN 4 ELSE 1 END FROM found
         UNION ALL SELECT i, 1 FROM given JOIN inserted USING (tenant, request_id)
         """;
 
@@ -84,7 +89,12 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
             UPDATE control.tasks t SET lease_until = clock_timestamp() + $4 FROM given g WHERE t.tenant = g.tenant AND t.request_id = g.request_id AND t.state = 4 AND t.owner = $3
                 AND t.lease_until < clock_timestamp() + $4 * 0.7
         )
-        SELECT tenant, request_id FROM control.tasks JOIN given USING (tenant, request_id) WHERE state = 9
+        SELECT tenant, request_id FROM control.tasks JOIN given USING (tenant, request_id) WHERE state >= 7 OR (state = 4 AND owner IS DISTINCT FROM $3)
+        """;
+
+    static readonly string ReleaseSql = $"""
+        UPDATE control.tasks t SET {TaskColumns.Enter("2")}, owner = NULL, lease_until = NULL
+        FROM unnest($1, $2) AS g(tenant, request_id) WHERE t.tenant = g.tenant AND t.request_id = g.request_id AND t.state = 4 AND t.owner = $3
         """;
 
     /// <summary>Makes the rows that are missing, and says of each request what is to be done with it. Ids are all different.</summary>
@@ -121,6 +131,17 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
         return (Claim)(await command.ExecuteScalarAsync(stop) as int? ?? 0);
     }
 
+    /// <summary>Gives up what this process began and did not end: nobody died of it.</summary>
+    public async Task ReleaseAsync(IReadOnlyCollection<TaskKey> tasks, CancellationToken stop)
+    {
+        if (tasks.Count == 0)
+            return;
+        await using var command = database.CreateCommand(ReleaseSql);
+        AddKeys(command, tasks);
+        command.Parameters.AddWithValue(owner);
+        await command.ExecuteNonQueryAsync(stop);
+    }
+
     /// <summary>Notes that attempts of this process failed and are followed by others.</summary>
     public async Task RetryAsync(IReadOnlyCollection<TaskKey> tasks, CancellationToken stop)
     {
@@ -133,7 +154,7 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
     }
 
     /// <summary>Keeps the leases of what is being executed.</summary>
-    /// <returns>Those that were cancelled meanwhile.</returns>
+    /// <returns>Those that have ended meanwhile, as by being cancelled, or are another process's now.</returns>
     public async Task<IReadOnlyList<TaskKey>> RenewAsync(IReadOnlyCollection<TaskKey> tasks, CancellationToken stop)
     {
         await using var command = database.CreateCommand(RenewSql);
@@ -147,8 +168,10 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
         return cancelled;
     }
 
-    static void AddKeys(NpgsqlCommand command, IReadOnlyCollection<TaskKey> tasks)
+    /// <summary>In one order for all, so that two statements do not wait for each other.</summary>
+    static void AddKeys(NpgsqlCommand command, IReadOnlyCollection<TaskKey> given)
     {
+        var tasks = given.OrderBy(t => t.Tenant, StringComparer.Ordinal).ThenBy(t => t.RequestId, StringComparer.Ordinal).ToList();
         command.Parameters.Add(Texts(tasks.Select(t => t.Tenant)));
         command.Parameters.Add(Texts(tasks.Select(t => t.RequestId)));
     }

@@ -23,8 +23,15 @@ static class TaskColumns
 
     /// <summary>SET clauses that bring table <c>t</c> into these states one after the other; the last one is where it stays.</summary>
     public static string Enter(params string[] states) =>
-        $"state = {states[^1]}, states = CASE WHEN cardinality(t.states) < {StatesMax} THEN t.states || ARRAY[{string.Join(", ", states)}]::smallint[] ELSE t.states END, "
-        + $"entered = CASE WHEN cardinality(t.states) < {StatesMax} THEN t.entered || array_fill(clock_timestamp(), ARRAY[{states.Length}]) ELSE t.entered END";
+        $"state = {states[^1]}, states = CASE WHEN cardinality(t.states) < {StatesMax} THEN {States(states)} ELSE t.states END, "
+        + $"entered = CASE WHEN cardinality(t.states) < {StatesMax} THEN {Entered(states.Length)} ELSE t.entered END";
+
+    /// <summary>The same for the last one, which is noted however many there were.</summary>
+    public static string End(string state) => $"state = {state}, states = {States([state])}, entered = {Entered(1)}";
+
+    static string States(string[] states) => $"t.states || ARRAY[{string.Join(", ", states)}]::smallint[]";
+
+    static string Entered(int count) => $"t.entered || array_fill(clock_timestamp(), ARRAY[{count}])";
 
     public static string Number(TaskState state) => ((int)state).ToString(System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -19,7 +19,7 @@ public enum Submission
 public sealed class TaskRequests(NpgsqlDataSource database)
 {
     static readonly string CancelSql = $"""
-        UPDATE control.tasks t SET {TaskColumns.Enter(TaskColumns.Number(TaskState.Cancelled))}, finished_at = clock_timestamp(), lease_until = NULL
+        UPDATE control.tasks t SET {TaskColumns.End(TaskColumns.Number(TaskState.Cancelled))}, finished_at = clock_timestamp(), lease_until = NULL
         WHERE tenant = $1 AND request_id = $2 AND state < {TaskColumns.Number(TaskState.Completed)}
         """;
 

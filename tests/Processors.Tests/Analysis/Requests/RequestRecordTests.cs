@@ -64,10 +64,10 @@ public sealed class RequestRecordTests
     }
 
     [Theory]
-    [InlineData(AnalysisFaultCode.InvalidParameters, "invalid", "analysis_refused", "analysis:invalid_parameters")]
-    [InlineData(AnalysisFaultCode.WorkerCrashed, "transient", "processor_failed", "analysis:worker_crashed")]
-    [InlineData(AnalysisFaultCode.Timeout, "transient", "processor_failed", "analysis:timeout")]
-    [InlineData(AnalysisFaultCode.AlgorithmFailed, "invalid", "analysis_refused", "analysis:algorithm_failed")]
+    [InlineData(AnalysisFaultCode.InvalidParameters, "invalid", "analysis_refused", "engine:invalid_parameters")]
+    [InlineData(AnalysisFaultCode.WorkerCrashed, "transient", "processor_failed", "engine:worker_crashed")]
+    [InlineData(AnalysisFaultCode.Timeout, "transient", "processor_failed", "engine:timeout")]
+    [InlineData(AnalysisFaultCode.AlgorithmFailed, "invalid", "analysis_refused", "engine:algorithm_failed")]
     public void A_fault_is_told_in_the_terms_of_all_letters(AnalysisFaultCode code, string kind, string reason, string fingerprint)
     {
         var cause = RequestOutcome.Cause(new AnalysisFault(code, "why", "/at"), null);

@@ -57,6 +57,38 @@ public sealed class TaskTests
     }
 
     [Fact]
+    public async Task What_was_given_up_unread_is_not_executed_and_what_was_begun_and_given_up_is()
+    {
+        await using var store = await Store.MigratedAsync();
+        await new TaskRequests(store.Pool).SubmitAsync(Task("unread"), Stop);
+        await System.Threading.Tasks.Task.Delay(20, Stop);
+        await new TaskAnswers(store.Pool).AbandonUnreadAsync(Over, Stop);
+        var (one, two) = (Process(store, "one"), Process(store, "two"));
+        Assert.Equal([Admission.TooLate, Admission.Execute], await one.AdmitAsync([(Task("unread"), true), (Task("begun"), true)], Stop));
+        await two.ReleaseAsync([Key("begun")], Stop);
+        Assert.Equal([Admission.Begun], await two.AdmitAsync([(Task("begun"), true)], Stop));
+        await one.ReleaseAsync([Key("begun"), Key("unread"), Key("none")], Stop);
+        Assert.Equal([Admission.Execute], await two.AdmitAsync([(Task("begun"), true)], Stop));
+        Assert.Equal(["1,8|0|not_read", "1,2,4,2,2,4|2|two"], [await StateAsync(store, "unread"), await StateAsync(store, "begun")]);
+        // A task that is another's now, or has ended, is executed no further.
+        await new TaskRequests(store.Pool).SubmitAsync(Task("ended"), Stop);
+        await new TaskAnswers(store.Pool).WriteAsync([Answer("ended", "1")], Stop);
+        Assert.Equal([Key("begun"), Key("ended")], (await one.RenewAsync([Key("begun"), Key("ended")], Stop)).OrderBy(k => k.RequestId));
+    }
+
+    [Fact]
+    public async Task The_last_state_is_noted_however_many_there_were()
+    {
+        await using var store = await Store.MigratedAsync();
+        var one = Process(store, "one");
+        for (var i = 0; i < 110; i++)
+            await one.AdmitAsync([(Task("a"), true)], Stop);
+        await new TaskAnswers(store.Pool).WriteAsync([Answer("a", "1")], Stop);
+        var task = (await new TaskReader(store.Pool).FindAsync(Key("a"), Stop))!;
+        Assert.Equal(("completed", 202, "completed"), (task.Status, task.Transitions.Count, task.Transitions[^1].Status));
+    }
+
+    [Fact]
     public async Task One_process_at_a_time_executes_a_task_and_succeeds_another_only_when_its_lease_is_over()
     {
         await using var store = await Store.MigratedAsync();
