@@ -52,13 +52,6 @@ sealed class MessageHandling(string road, RetryLadder ladder, FailureTools tools
             {
                 return new Attempt(false, e.Cause);
             }
-            catch (Exception e) when (!lost.IsCancellationRequested && FailureClassifier.Classify(e) is { Kind: FailureKind.Transient, Dependency: not null })
-            {
-                // The same before the breaker knows it.
-                if (message.Stopping.IsCancellationRequested || tools.Clock.GetElapsedTime(started) > WaitMost)
-                    return new Attempt(true, null);
-                await Task.Delay(Backoff.After(0), tools.Clock, message.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
             catch (Exception e) when (!lost.IsCancellationRequested && !message.Stopping.IsCancellationRequested)
             {
                 // Unclassified: it may be a bug or a moment; the ladder's end finds out, and the letter says what it was.

@@ -92,6 +92,19 @@ sealed class RequestWork(RequestTools tools)
         var request = RequestRecord.Read(record);
         if (!tools.Engine.HasRoom)
             throw new NotTriedException("The engine is full.", EngineFullPause);
+        try
+        {
+            await ExecuteAsync(request, record, alone, stop);
+        }
+        catch (Exception e) when (e is not NotTriedException && !stop.IsCancellationRequested && FailureClassifier.Classify(e) is { Kind: FailureKind.Transient, Dependency: not null })
+        {
+            // The engine never throws: a store or the broker is away, as a breaker would say if it knew it already. No attempt of the request.
+            throw new NotTriedException(e.Message, Backoff.After(0), e);
+        }
+    }
+
+    async Task ExecuteAsync(RequestRecord request, FailedRecord record, bool alone, CancellationToken stop)
+    {
         switch (await ClaimAsync(request, alone, stop))
         {
             case Claim.Ended:
