@@ -132,22 +132,17 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
     }
 
     /// <summary>Gives up what this process began and did not end: nobody died of it.</summary>
-    public async Task ReleaseAsync(IReadOnlyCollection<TaskKey> tasks, CancellationToken stop)
-    {
-        if (tasks.Count == 0)
-            return;
-        await using var command = database.CreateCommand(ReleaseSql);
-        AddKeys(command, tasks);
-        command.Parameters.AddWithValue(owner);
-        await command.ExecuteNonQueryAsync(stop);
-    }
+    public Task ReleaseAsync(IReadOnlyCollection<TaskKey> tasks, CancellationToken stop) => MoveAsync(ReleaseSql, tasks, stop);
 
     /// <summary>Notes that attempts of this process failed and are followed by others.</summary>
-    public async Task RetryAsync(IReadOnlyCollection<TaskKey> tasks, CancellationToken stop)
+    public Task RetryAsync(IReadOnlyCollection<TaskKey> tasks, CancellationToken stop) => MoveAsync(RetrySql, tasks, stop);
+
+    /// <summary>Those of them that this process executes.</summary>
+    async Task MoveAsync(string sql, IReadOnlyCollection<TaskKey> tasks, CancellationToken stop)
     {
         if (tasks.Count == 0)
             return;
-        await using var command = database.CreateCommand(RetrySql);
+        await using var command = database.CreateCommand(sql);
         AddKeys(command, tasks);
         command.Parameters.AddWithValue(owner);
         await command.ExecuteNonQueryAsync(stop);
