@@ -101,6 +101,11 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
         {
             return new AnalysisOutcome(default, e.Fault, null);
         }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // While a store was asked: a cancellation is an outcome wherever it comes.
+            return Late(request, stop);
+        }
     }
 
     /// <param name="shared">Null where this request is not shared.</param>

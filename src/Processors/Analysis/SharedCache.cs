@@ -1,12 +1,16 @@
 using System.Runtime.InteropServices;
+using Npgsql;
 using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Postgres.Tasks;
 
 namespace Pipeline.Processors.Analysis;
 
-/// <summary>The second level of the cache: results that took long, in PostgreSQL, for every engine. A store that does not answer costs a hit and no request.</summary>
+/// <summary>The second level of the cache: results that took long, in PostgreSQL, for every engine. A store that does not answer, or has no such table yet, costs a hit and no request.</summary>
 sealed class SharedCache(CachedResults results, AnalysisSettings settings, Breaker postgres)
 {
+    /// <summary>What a request waits for it at most, before and after it is executed.</summary>
+    static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+
     long _hits, _misses;
 
     public (long Hits, long Misses) Figures => (Volatile.Read(ref _hits), Volatile.Read(ref _misses));
@@ -29,11 +33,13 @@ sealed class SharedCache(CachedResults results, AnalysisSettings settings, Break
 
     async Task<byte[]?> AskAsync(Func<CancellationToken, Task<byte[]?>> ask, CancellationToken stop)
     {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        patience.CancelAfter(Patience);
         try
         {
-            return await postgres.RunAsync(ask, stop);
+            return await postgres.RunAsync(ask, patience.Token);
         }
-        catch (Exception e) when (FailureClassifier.Classify(e).Kind == FailureKind.Transient)
+        catch (Exception e) when (e is NpgsqlException or NotTriedException || FailureClassifier.Classify(e).Kind == FailureKind.Transient || (e is OperationCanceledException && !stop.IsCancellationRequested))
         {
             return null;
         }

@@ -44,11 +44,4 @@ public sealed class CachedResults(NpgsqlDataSource database)
         command.Parameters.AddWithValue((decimal)bytesMax);
         return await command.ExecuteNonQueryAsync(stop);
     }
-
-    /// <summary>Forgets everything.</summary>
-    public async Task PurgeAsync(CancellationToken stop)
-    {
-        await using var command = database.CreateCommand("TRUNCATE control.cached_results");
-        await command.ExecuteNonQueryAsync(stop);
-    }
 }

@@ -29,7 +29,6 @@ public sealed class CachedResultsTests
         Assert.Equal([true, true, false, true], found);
         await store.Database.RowsAsync("UPDATE control.cached_results SET made_at = now() - interval '2 hours' WHERE key = '\\x04' RETURNING 1", r => r.GetInt32(0));
         Assert.Equal(1, await two.TrimAsync(Hour, 1 << 20, Stop));
-        await two.PurgeAsync(Stop);
-        Assert.Null(await one.FindAsync([1], Hour, Stop));
+        Assert.Equal((true, false), (await one.FindAsync([1], Hour, Stop) is not null, await one.FindAsync([4], Hour, Stop) is not null));
     }
 }
