@@ -11,7 +11,10 @@ sealed record AlgorithmFault(string File, string Reason);
 /// <summary>What the algorithms' folder holds, as it was looked at last: files are asked again when they have changed. Files whose names begin with _ are shared by others.</summary>
 sealed class AlgorithmCatalogue(string folder)
 {
+    const int LateMax = 3;
+
     readonly System.Collections.Concurrent.ConcurrentDictionary<string, (long Length, DateTime Written)> _seen = new(StringComparer.Ordinal);
+    readonly System.Collections.Concurrent.ConcurrentDictionary<string, int> _late = new(StringComparer.Ordinal);
     readonly Lock _sync = new();
     ImmutableSortedDictionary<string, FileAlgorithms> _files = ImmutableSortedDictionary.Create<string, FileAlgorithms>(StringComparer.Ordinal);
     volatile ImmutableDictionary<string, AlgorithmEntry> _entries = ImmutableDictionary<string, AlgorithmEntry>.Empty;
@@ -43,10 +46,19 @@ sealed class AlgorithmCatalogue(string folder)
 
     public bool Holds(string file) => File.Exists(Path.Combine(folder, file));
 
-    public void Found(string file, string digest, IReadOnlyList<AlgorithmDescription> algorithms) =>
+    public void Found(string file, string digest, IReadOnlyList<AlgorithmDescription> algorithms)
+    {
+        _late.TryRemove(file, out _);
         Set(files => files.SetItem(file, new([.. algorithms.Select(a => new AlgorithmEntry(a, file, digest))], algorithms.Count == 0 ? "it holds no algorithm" : null)));
+    }
 
-    public void Failed(string file, string reason) => Set(files => files.SetItem(file, new([], reason)));
+    /// <param name="isLate">It did not answer in time: it counts as changed at the next look, the first few times.</param>
+    public void Failed(string file, string reason, bool isLate)
+    {
+        Set(files => files.SetItem(file, new([], reason)));
+        if (isLate && _late.AddOrUpdate(file, 1, (_, times) => times + 1) < LateMax)
+            Forget(file);
+    }
 
     public void Gone(string file) => Set(files => files.Remove(file));
 

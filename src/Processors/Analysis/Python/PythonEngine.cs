@@ -39,7 +39,7 @@ sealed record PythonState(PythonStatus Status, string Reason)
 /// </summary>
 sealed class PythonEngine(PythonOptions options, TimeProvider clock, ILogger<PythonEngine> log) : BackgroundService
 {
-    static readonly TimeSpan DiscoversWithin = TimeSpan.FromSeconds(20), AgainAfterMin = TimeSpan.FromMilliseconds(100), AgainAfterMax = TimeSpan.FromSeconds(30), LookAgainAfter = TimeSpan.FromMinutes(1);
+    static readonly TimeSpan AgainAfterMin = TimeSpan.FromMilliseconds(100), AgainAfterMax = TimeSpan.FromSeconds(30), LookAgainAfter = TimeSpan.FromMinutes(1);
 
     /// <summary>Timers know no longer time than some weeks.</summary>
     static readonly TimeSpan DeadlineMax = TimeSpan.FromDays(1);
@@ -166,18 +166,17 @@ sealed class PythonEngine(PythonOptions options, TimeProvider clock, ILogger<Pyt
     {
         var hello = zygote.Hello;
         _pool.Begin(zygote);
-        _state = new(PythonStatus.Ready, "") { Interpreter = interpreter, Process = zygote.ProcessId, Version = hello.Python, Libraries = hello.Libraries, Isolation = hello.Isolation, Restarts = _restarts };
-        log.PythonReady(hello.Python, interpreter, Words(hello.Libraries), Words(hello.Isolation));
         using var either = CancellationTokenSource.CreateLinkedTokenSource(zygote.Gone, stop);
         try
         {
             using var timer = new PeriodicTimer(options.PythonWatchInterval, clock);
-            do
-            {
+            await LookAsync(either.Token);
+            // Not before: until the folder was read, a name that is not known may be one of Python's.
+            _state = new(PythonStatus.Ready, "") { Interpreter = interpreter, Process = zygote.ProcessId, Version = hello.Python, Libraries = hello.Libraries, Isolation = hello.Isolation, Restarts = _restarts };
+            log.PythonReady(hello.Python, interpreter, Words(hello.Libraries), Words(hello.Isolation));
+            _ready.TrySetResult();
+            while (await timer.WaitForNextTickAsync(either.Token))
                 await LookAsync(either.Token);
-                _ready.TrySetResult();
-            }
-            while (await timer.WaitForNextTickAsync(either.Token));
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
@@ -216,13 +215,13 @@ sealed class PythonEngine(PythonOptions options, TimeProvider clock, ILogger<Pyt
             _catalogue.Gone(file);
             return;
         }
-        var (worker, error) = await _pool.RentAsync(DiscoversWithin, stop);
+        var (worker, error) = await _pool.RentAsync(options.PythonImportTimeout, stop);
         Reply? reply = null;
         if (worker is not null)
         {
             try
             {
-                error = (await worker.DiscoverAsync(file, DiscoversWithin, r => reply = r, stop)).Error;
+                error = (await worker.DiscoverAsync(file, options.PythonImportTimeout, r => reply = r, stop)).Error;
             }
             finally
             {
@@ -237,8 +236,9 @@ sealed class PythonEngine(PythonOptions options, TimeProvider clock, ILogger<Pyt
         else if (error?.Code is not (PythonErrorCode.Cancelled or PythonErrorCode.Busy or PythonErrorCode.Unavailable))
         {
             var reason = error is null ? "the worker did not say what it holds" : $"{error.Message}{(error.Output is { Length: > 0 } said ? $" ({said.Trim().Split('\n')[^1]})" : "")}";
-            _catalogue.Failed(file, reason);
             log.AlgorithmsRefused(file, reason);
+            // On a busy machine an import may take longer than it is given: such a file is asked again, though not for ever.
+            _catalogue.Failed(file, reason, isLate: error?.Code == PythonErrorCode.Timeout);
         }
         else
         {

@@ -57,6 +57,10 @@ public class PythonOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan PythonStartTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>How long a file of algorithms may take to be imported. Default 20 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
+    public TimeSpan PythonImportTimeout { get; set; } = TimeSpan.FromSeconds(20);
+
     /// <summary>How often the algorithms' folder is looked at. Default a second.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "00:10:00")]
     public TimeSpan PythonWatchInterval { get; set; } = TimeSpan.FromSeconds(1);

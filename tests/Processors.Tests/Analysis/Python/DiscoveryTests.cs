@@ -71,5 +71,30 @@ public sealed class DiscoveryTests
             Assert.Equal(22, await CallAsync(engine));
     }
 
+    [Fact]
+    public async Task Python_is_ready_when_its_folder_was_read_and_not_before()
+    {
+        await using var folder = new PythonFolder(misbehaving: false);
+        folder.Write("first.py", "import time\ntime.sleep(2)\n\ndef first(data, params): return {}\n");
+        folder.Write("last.py", "def last(data, params): return {}\n");
+        var engine = folder.Begin();
+        var atReady = await Until.TrueAsync("Python has started", Plenty, () => Task.FromResult((engine.State.Status, Names: engine.Catalogue.Entries.Keys.Order(StringComparer.Ordinal).ToList())),
+            s => s.Status is PythonStatus.Ready or PythonStatus.Unavailable);
+        PythonFolder.Needs(engine);
+        Assert.Equal(["first", "last"], atReady.Names);
+    }
+
+    [Fact]
+    public async Task A_file_that_was_not_imported_in_time_is_asked_again()
+    {
+        await using var folder = new PythonFolder(misbehaving: false);
+        var go = Path.Combine(folder.Folder, ".go");
+        folder.Write("late.py", $"import os, time\n\nwhile not os.path.exists('{go}'):\n    time.sleep(0.01)\n\ndef late(data, params): return {{}}\n");
+        var engine = await folder.NeededAsync(o => o.PythonImportTimeout = TimeSpan.FromSeconds(2));
+        Assert.Equal(["late.py"], engine.Catalogue.Faults.Select(f => f.File));
+        File.WriteAllText(go, "");
+        await Until.TrueAsync("it is found", Plenty, () => engine.Catalogue.Entries.ContainsKey("late") && engine.Catalogue.Faults.Count == 0);
+    }
+
     static long Renewed(PythonEngine engine) => engine.Pool.Retired.GetValueOrDefault("renewed");
 }

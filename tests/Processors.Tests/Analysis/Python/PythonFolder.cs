@@ -33,6 +33,14 @@ sealed class PythonFolder : IAsyncDisposable
 
     public async Task<PythonEngine> StartAsync(Action<PythonOptions>? set = null)
     {
+        var engine = Begin(set);
+        await engine.Ready.WaitAsync(ReadyWithin);
+        return engine;
+    }
+
+    /// <summary>An engine that has just begun to look for an interpreter.</summary>
+    public PythonEngine Begin(Action<PythonOptions>? set = null)
+    {
         var options = new PythonOptions
         {
             PythonFolder = Path.Combine(TestServers.Repository, "python"),
@@ -44,8 +52,8 @@ sealed class PythonFolder : IAsyncDisposable
         set?.Invoke(options);
         var engine = new PythonEngine(options, TimeProvider.System, NullLogger<PythonEngine>.Instance);
         _engines.Add(engine);
-        await engine.StartAsync(CancellationToken.None);
-        await engine.Ready.WaitAsync(ReadyWithin);
+        // ExecuteAsync yields at once: what is begun here is the wait for nothing.
+        _ = engine.StartAsync(CancellationToken.None);
         return engine;
     }
 
