@@ -1,6 +1,9 @@
 namespace Pipeline.Sinks.Influx;
 
-/// <summary>Reads performance events as means over steps, all metrics in one query: Flux by the v2 API, InfluxQL by the v1 API.</summary>
+/// <summary>
+/// Reads performance events as means over steps, all metrics in one query. In InfluxQL by both APIs, which v2 answers too and which costs it two
+/// thirds of what Flux does for the same means (docs/benchmarks.md).
+/// </summary>
 public sealed class PerformanceReader : IDisposable
 {
     /// <summary>More queries wait, and the deadline counts while they do.</summary>
@@ -21,17 +24,17 @@ public sealed class PerformanceReader : IDisposable
     /// <exception cref="InfluxUnavailableException">There is no answer in time, or one that names a failure.</exception>
     public async Task<PerformanceSeries> ReadAsync(PerformanceQuery query, CancellationToken stop)
     {
-        var body = await InfluxHttp.SendAsync(_http, Request(query), stop);
-        return _options.Api == InfluxApi.V2 ? FluxPerformance.Read(body, query.Step) : InfluxQlPerformance.Read(body, query.Step);
+        var path = InfluxQlPerformance.Path(query, _options);
+        var json = await InfluxHttp.SendAsync(_http, new HttpRequestMessage(HttpMethod.Get, path), stop);
+        if (!InfluxQlPerformance.IsBeyondJson(json))
+            return InfluxQlPerformance.Read(json, query.Step);
+        var again = new HttpRequestMessage(HttpMethod.Get, path + InfluxQlPerformance.WithoutRowLimit) { Headers = { { "Accept", "application/csv" } } };
+        return InfluxQlPerformance.ReadCsv(await InfluxHttp.SendAsync(_http, again, stop), query.Step);
     }
 
     /// <summary>Whether InfluxDB answers at all.</summary>
     /// <exception cref="InfluxUnavailableException">It does not.</exception>
     public Task PingAsync(CancellationToken stop) => InfluxHttp.PingAsync(_http, stop);
-
-    HttpRequestMessage Request(PerformanceQuery query) => _options.Api == InfluxApi.V1
-        ? new HttpRequestMessage(HttpMethod.Get, InfluxQlPerformance.Path(query, _options.Bucket))
-        : InfluxHttp.Post($"api/v2/query?org={Uri.EscapeDataString(_options.Org)}", FluxPerformance.Body(query, _options.Bucket));
 
     public void Dispose() => _http.Dispose();
 }

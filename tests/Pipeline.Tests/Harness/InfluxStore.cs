@@ -53,7 +53,7 @@ public sealed class InfluxStore : IAsyncDisposable
         using var orgs = JsonDocument.Parse(await store.AnswerAsync(await store._http.GetAsync($"/api/v2/orgs?org={Uri.EscapeDataString(org)}")));
         var rule = $$"""[{"type":"expire","everySeconds":0,"shardGroupDurationSeconds":{{TwentyYearsSeconds}}}]""";
         var orgId = orgs.RootElement.GetProperty("orgs")[0].GetProperty("id").GetString();
-        using var content = new StringContent($$"""{"name":"{{bucket}}","orgID":"{{orgId}}","retentionRules":{{rule}}}""", Encoding.UTF8, "application/json");
+        using var content = new StringContent($$"""{"name":{{JsonSerializer.Serialize(bucket)}},"orgID":"{{orgId}}","retentionRules":{{rule}}}""", Encoding.UTF8, "application/json");
         using var made = JsonDocument.Parse(await store.AnswerAsync(await store._http.PostAsync("/api/v2/buckets", content)));
         store._bucketId = made.RootElement.GetProperty("id").GetString()!;
         return store;

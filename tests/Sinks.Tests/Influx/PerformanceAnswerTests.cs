@@ -11,52 +11,6 @@ public sealed class PerformanceAnswerTests
     static readonly DateTime Noon = new(2024, 5, 1, 12, 0, 0, DateTimeKind.Utc);
 
     [Fact]
-    public void Tables_of_Flux_are_read_by_their_headers_and_sorted_by_time()
-    {
-        var series = FluxPerformance.Read(Encoding.UTF8.GetBytes(
-            ",result,table,_field,_time,_value\r\n,_result,0,fps,2024-05-01T12:05:00Z,30.5\r\n,_result,0,fps,2024-05-01T12:00:00.000000001Z,60\r\n"
-            + "\r\n,result,table,_value,_time,_field\r\n,_result,1,-0.25,2024-05-01T12:00:00Z,load_time\r\n"), Step);
-        Assert.Equal([new(Noon, 60), new(Noon + Step, 30.5)], series.Fps);
-        Assert.Equal([new(Noon, -0.25)], series.LoadTime);
-        Assert.Empty(series.CpuUsage);
-    }
-
-    [Fact]
-    public void A_step_that_begins_before_the_window_is_named_by_its_own_beginning() =>
-        Assert.Equal([new(Noon, 1)], FluxPerformance.Read(",result,table,_field,_time,_value\n,_result,0,fps,2024-05-01T12:03:07.5Z,1\n"u8, Step).Fps);
-
-    [Theory]
-    [InlineData("+Inf")]
-    [InlineData("-Inf")]
-    [InlineData("NaN")]
-    [InlineData("")]
-    public void A_mean_that_is_no_number_is_a_point_without_a_value(string value) =>
-        Assert.Equal([new(Noon, null)], FluxPerformance.Read(Encoding.UTF8.GetBytes($",result,table,_field,_time,_value\r\n,_result,0,fps,2024-05-01T12:00:00Z,{value}\r\n"), Step).Fps);
-
-    [Theory]
-    [InlineData("")]
-    [InlineData("\r\n")]
-    [InlineData("\r\n\r\n")]
-    public void Nothing_is_read_as_nothing(string csv) => Assert.Empty(FluxPerformance.Read(Encoding.UTF8.GetBytes(csv), Step).Fps);
-
-    [Fact]
-    public void A_failure_in_the_middle_of_an_answer_is_a_failure_and_not_a_short_series()
-    {
-        var failed = Assert.Throws<InfluxUnavailableException>(() => FluxPerformance.Read(
-            ",result,table,_field,_time,_value\r\n,_result,0,fps,2024-05-01T12:05:00Z,30.5\r\n\r\n,error,reference\r\n,\"schema collision: column \"\"_value\"\"\",\r\n"u8, Step));
-        Assert.Contains("schema collision", failed.Message, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData(",result,table,_field,_time\r\n,_result,0,fps,2024-05-01T12:00:00Z\r\n")]
-    [InlineData(",result,table,_field,_time,_value\r\n,_result,0,frames,2024-05-01T12:00:00Z,1\r\n")]
-    [InlineData(",result,table,_field,_time,_value\r\n,_result,0,fps,noon,1\r\n")]
-    [InlineData(",result,table,_field,_time,_value\r\n,_res")]
-    [InlineData("<html>")]
-    public void What_is_no_answer_is_called_unreadable(string csv) =>
-        Assert.Contains("cannot be read", Assert.Throws<InfluxUnavailableException>(() => FluxPerformance.Read(Encoding.UTF8.GetBytes(csv), Step)).Message, StringComparison.Ordinal);
-
-    [Fact]
     public void InfluxQL_answers_are_read_by_their_columns()
     {
         var series = InfluxQlPerformance.Read("""
@@ -78,13 +32,69 @@ public sealed class PerformanceAnswerTests
         Assert.Contains(message, Assert.Throws<InfluxUnavailableException>(() => InfluxQlPerformance.Read(Encoding.UTF8.GetBytes(json), Step)).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void Whatever_a_caller_gives_is_no_part_of_a_script()
+    public void Rows_of_CSV_are_read_by_their_header_and_sorted_by_time()
+    {
+        var series = InfluxQlPerformance.ReadCsv("""
+            name,tags,time,load_time,fps
+            efficiency_events,,1714565100000,12.5,3e1
+            efficiency_events,,1714564800000,,-60
+
+            """u8, Step);
+        Assert.Equal([new(Noon, -60), new(Noon + Step, 30)], series.Fps);
+        Assert.Equal([new(Noon + Step, 12.5)], series.LoadTime);
+        Assert.Empty(series.CpuUsage);
+    }
+
+    [Fact]
+    public void A_step_that_begins_before_the_window_is_named_by_its_own_beginning() =>
+        Assert.Equal([new(Noon, 1)], InfluxQlPerformance.ReadCsv("name,tags,time,fps\nefficiency_events,,1714564987500,1\n"u8, Step).Fps);
+
+    [Theory]
+    [InlineData("+Inf")]
+    [InlineData("-Inf")]
+    [InlineData("NaN")]
+    public void A_mean_that_is_no_number_is_a_point_without_a_value(string value) =>
+        Assert.Equal([new(Noon, null)], InfluxQlPerformance.ReadCsv(Encoding.UTF8.GetBytes($"name,tags,time,fps\nefficiency_events,,1714564800000,{value}\n"), Step).Fps);
+
+    [Theory]
+    [InlineData("json: unsupported value: +Inf\n", true)]
+    [InlineData("json: error calling MarshalJSON for type *query.Result: json: unsupported value: NaN\n", true)]
+    [InlineData("""{"error":"json: unsupported value: +Inf"}""", false)]
+    [InlineData("json: something else", false)]
+    [InlineData("", false)]
+    public void Only_the_complaint_of_its_JSON_writer_is_a_reason_to_ask_for_CSV(string answer, bool beyond) =>
+        Assert.Equal(beyond, InfluxQlPerformance.IsBeyondJson(Encoding.UTF8.GetBytes(answer)));
+
+    /// <summary>An empty answer is what a failed statement leaves in CSV.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("\n")]
+    [InlineData("error\ndatabase not found: x\n")]
+    [InlineData("name,tags,time,frames\nefficiency_events,,1714564800000,1\n")]
+    [InlineData("name,tags,time,fps\nefficiency_events,,noon,1\n")]
+    [InlineData("name,tags,time,fps\nefficiency_events,,17145")]
+    [InlineData("<html>")]
+    public void What_is_no_answer_is_called_unreadable(string csv) =>
+        Assert.Contains("cannot be read", Assert.Throws<InfluxUnavailableException>(() => InfluxQlPerformance.ReadCsv(Encoding.UTF8.GetBytes(csv), Step)).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(InfluxApi.V1, "plain", "db=plain")]
+    [InlineData(InfluxApi.V1, "a/b", "db=a%2Fb")]
+    [InlineData(InfluxApi.V2, "plain", "db=plain&rp=autogen")]
+    [InlineData(InfluxApi.V2, "a b/c&d/e", "db=a%20b&rp=c%26d%2Fe")]
+    public void A_bucket_is_asked_for_by_the_names_that_InfluxDB_gives_it(InfluxApi api, string bucket, string asked) =>
+        Assert.StartsWith($"query?{asked}&epoch=ms&q=", InfluxQlPerformance.Path(new PerformanceQuery("p", Noon, Noon.AddDays(1), Step), Of(api, bucket)), StringComparison.Ordinal);
+
+    static InfluxOptions Of(InfluxApi api, string bucket) => new() { Api = api, Bucket = bucket };
+
+    [Theory]
+    [InlineData(InfluxApi.V1)]
+    [InlineData(InfluxApi.V2)]
+    public void Whatever_a_caller_gives_is_no_part_of_a_statement(InfluxApi api)
     {
         const string given = "given\") |> drop() //'; DROP";
         var query = new PerformanceQuery(given, Noon, Noon.AddDays(1), Step) { UserId = given, Tool = given };
-        using var flux = JsonDocument.Parse(FluxPerformance.Body(query, given));
-        Assert.DoesNotContain("given", flux.RootElement.GetProperty("query").GetString(), StringComparison.Ordinal);
-        var path = InfluxQlPerformance.Path(query, given).Split('&').Select(p => p.Split('=', 2)).ToDictionary(p => p[0], p => Uri.UnescapeDataString(p[1]));
+        var path = InfluxQlPerformance.Path(query, Of(api, "given&q=DROP")).Split('?')[1].Split('&').Select(p => p.Split('=', 2)).ToDictionary(p => p[0], p => Uri.UnescapeDataString(p[1]));
         Assert.DoesNotContain("given", path["q"], StringComparison.Ordinal);
         using var parameters = JsonDocument.Parse(path["params"]);
         Assert.Equal(["project_id", "since", "tool", "until", "user_id"], parameters.RootElement.EnumerateObject().Select(p => p.Name).Order());
