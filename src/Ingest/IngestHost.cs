@@ -56,6 +56,7 @@ static class IngestHost
         services.AddSingleton<DeadLetterReader>();
         services.AddSingleton<TaskRequests>();
         services.AddSingleton<TaskReader>();
+        services.AddSingleton<CachedResults>();
         services.AddSingleton<RequestProducer>();
         services.AddSingleton<TaskWaits>();
         services.AddHostedService(p => p.GetRequiredService<TaskWaits>());

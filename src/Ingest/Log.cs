@@ -19,4 +19,7 @@ static partial class Log
 
     [LoggerMessage(6, LogLevel.Warning, "Counts of refused and dropped events wait for the store; {Dropped} of them found no room: {Reason}")]
     public static partial void CountsNotAdded(this ILogger log, string reason, long dropped);
+
+    [LoggerMessage(7, LogLevel.Information, "An operator purged remembered results of {Algorithm}: {Removed} went; complete: {Complete}")]
+    public static partial void CachePurged(this ILogger log, string algorithm, long removed, bool complete);
 }

@@ -34,6 +34,7 @@ return await new HostProgram("pipeline-ingest", IngestHost.Version, IngestHost.S
             api.MapGroup("ops").MapDeadLetters();
             strict.MapErasures();
             strict.MapGroup("ops").MapTaskMonitor();
+            strict.MapGroup("ops").MapCache();
         }
     },
 }.RunAsync(args);

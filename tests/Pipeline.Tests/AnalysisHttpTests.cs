@@ -120,6 +120,54 @@ public sealed class AnalysisHttpTests
     }
 
     [Fact]
+    public async Task An_operator_empties_the_cache_of_every_engine_and_of_the_store_and_is_told_who_did_not_answer()
+    {
+        await using var pipeline = await PipelineUnderTest.CreateAsync(1);
+        (string, string)[] settings = [Engine, ("Pipeline__Analysis__Python", "off"), ("Pipeline__Analysis__CacheFrom", "00:00:00"), ("Pipeline__Analysis__SharedCacheFrom", "00:00:00")];
+        var engines = await Task.WhenAll(pipeline.StartProcessorsAsync(settings), pipeline.StartProcessorsAsync(settings));
+        var api = (await pipeline.StartIngestAsync(("Pipeline__Ingest__Operations", "true"), ("Pipeline__Analysis__Engines__0", engines[0].Url.ToString()), ("Pipeline__Analysis__Engines__1", engines[1].Url.ToString()))).Url;
+        await Until.TrueAsync("the schema is there", TimeSpan.FromSeconds(60), pipeline.Database.HasSchemaAsync);
+        foreach (var engine in engines)
+            foreach (var algorithm in (string[])["std", "mean"])
+                await PostAsync(engine.Url, $$$"""{"algorithm":"{{{algorithm}}}","input":{"values":[1,2,4]}}""", "analysis/analyze");
+
+        var figures = await CacheAsync(HttpMethod.Get, api);
+        Assert.True(figures.GetProperty("complete").GetBoolean());
+        Assert.Equal(2, figures.GetProperty("store").GetProperty("entries").GetInt32());
+        Assert.True(figures.GetProperty("store").GetProperty("bytes").GetInt64() > 0);
+        // The second engine found in the store what the first had made.
+        Assert.Equal(["2 0 2 0 2", "2 0 2 2 0"], figures.GetProperty("engines").EnumerateArray().Select(e => e.GetProperty("cache")).Select(c =>
+            string.Join(' ', new[] { "entries", "hits", "misses", "shared_hits", "shared_misses" }.Select(n => c.GetProperty(n).GetInt64()))));
+
+        Assert.Equal("""True 3 1: 1,1""", Purged(await CacheAsync(HttpMethod.Delete, api, "?algorithm=std")));
+        Assert.Equal("""True 0 0: 0,0""", Purged(await CacheAsync(HttpMethod.Delete, api, "?algorithm=std")));
+        var (_, made) = await PostAsync(engines[1].Url, """{"algorithm":"std","input":{"values":[1,2,4]},"options":{"include_metadata":true}}""", "analysis/analyze");
+        Assert.False(made.GetProperty("metadata").GetProperty("cached").GetBoolean());
+
+        engines[0].Signal(HostProcess.SigKill);
+        await engines[0].ExitAsync(TimeSpan.FromSeconds(10));
+        var partial = await CacheAsync(HttpMethod.Delete, api);
+        Assert.Equal("False 4 2: ,2", Purged(partial));
+        Assert.Equal([(engines[0].Url, true), (engines[1].Url, false)], partial.GetProperty("engines").EnumerateArray().Select(e => (new Uri(e.GetProperty("address").GetString()!), e.GetProperty("error").ValueKind == JsonValueKind.String)));
+        Assert.Equal((0, false), (await CacheAsync(HttpMethod.Get, api) is var rest ? rest.GetProperty("store").GetProperty("entries").GetInt32() : -1, rest.GetProperty("complete").GetBoolean()));
+
+        using var refused = await PipelineUnderTest.Http.DeleteAsync(new Uri(api, "api/v1/ops/analysis/cache?algorithms=std"), Stop);
+        Assert.Equal((HttpStatusCode.BadRequest, "invalid_parameter"), (refused.StatusCode, (await refused.Content.ReadFromJsonAsync<JsonElement>(Stop)).GetProperty("code").GetString()));
+        using var empty = await PipelineUnderTest.Http.DeleteAsync(new Uri(api, "api/v1/ops/analysis/cache?algorithm="), Stop);
+        Assert.Equal(HttpStatusCode.BadRequest, empty.StatusCode);
+    }
+
+    static string Purged(JsonElement answer) => $"{answer.GetProperty("complete").GetBoolean()} {answer.GetProperty("removed")} {answer.GetProperty("store").GetProperty("removed")}: "
+        + string.Join(',', answer.GetProperty("engines").EnumerateArray().Select(e => e.GetProperty("removed").ToString()));
+
+    static async Task<JsonElement> CacheAsync(HttpMethod method, Uri api, string query = "")
+    {
+        using var answer = await PipelineUnderTest.Http.SendAsync(new HttpRequestMessage(method, new Uri(api, "api/v1/ops/analysis/cache" + query)), Stop);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        return await answer.Content.ReadFromJsonAsync<JsonElement>(Stop);
+    }
+
+    [Fact]
     public async Task Without_an_engine_it_says_so()
     {
         await using var pipeline = await PipelineUnderTest.CreateAsync(1);

@@ -10,6 +10,9 @@ namespace Pipeline.Ingest.Engines;
 /// <param name="LastError">Why it is avoided now; null where it is not.</param>
 public sealed record EngineState(Uri Address, int Pending, string? LastError);
 
+/// <param name="State">Null where it did not answer: then <paramref name="Error"/> says why.</param>
+public sealed record EngineAnswer(Uri Address, int Pending, JsonElement? State, string? Error);
+
 /// <summary>
 /// The engines that execute analyses. A request goes to the one with the fewest pending ones; where that cannot be reached, ends in the middle (once), or has no room, to the next:
 /// an analysis changes nothing, so that asking again is safe.
@@ -127,19 +130,24 @@ sealed class EnginePool : IDisposable
 
     /// <summary>What every engine says of itself; its error where it does not answer.</summary>
     public async Task<IResult> AskAllAsync(string path, CancellationToken stop) =>
-        TypedResults.Json(new { engines = await Task.WhenAll(_engines.Select(e => AskAsync(e, path, stop))) }, Events.BatchAnswer.Json);
+        TypedResults.Json(new { engines = await AskAllAsync(HttpMethod.Get, path, stop) }, Events.BatchAnswer.Json);
 
-    async Task<object> AskAsync(Engine engine, string path, CancellationToken stop)
+    /// <inheritdoc cref="AskAllAsync(string, CancellationToken)"/>
+    public Task<EngineAnswer[]> AskAllAsync(HttpMethod method, string path, CancellationToken stop) => Task.WhenAll(_engines.Select(e => AskAsync(e, method, path, stop)));
+
+    async Task<EngineAnswer> AskAsync(Engine engine, HttpMethod method, string path, CancellationToken stop)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
         deadline.CancelAfter(StateWithin);
         try
         {
-            return new { address = engine.Address, pending = Volatile.Read(ref engine.Pending), state = (JsonElement?)await _http.GetFromJsonAsync<JsonElement>(new Uri(engine.Address, path), deadline.Token), error = (string?)null };
+            using var request = new HttpRequestMessage(method, new Uri(engine.Address, path));
+            using var answer = await _http.SendAsync(request, deadline.Token);
+            return new EngineAnswer(engine.Address, Volatile.Read(ref engine.Pending), await answer.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<JsonElement>(deadline.Token), null);
         }
         catch (Exception e) when (!stop.IsCancellationRequested && e is HttpRequestException or IOException or JsonException or OperationCanceledException)
         {
-            return new { address = engine.Address, pending = Volatile.Read(ref engine.Pending), state = (JsonElement?)null, error = (string?)e.Message };
+            return new EngineAnswer(engine.Address, Volatile.Read(ref engine.Pending), null, e.Message);
         }
     }
 

@@ -38,8 +38,8 @@ static class TaskOperations
             return DeadLetterQuery.Wrong("state", "must be one of submitted, queued, scheduled, running, failed, retrying, completed, abandoned, cancelled.");
         if (priority is not null && !AnalysisPriorities.TryParse(priority, out urgency))
             return DeadLetterQuery.Wrong("priority", "must be high, normal or low.");
-        if (algorithm is { Length: 0 or > AnalysisLimits.AlgorithmCharactersMax } || algorithm?.Any(char.IsControl) == true)
-            return DeadLetterQuery.Wrong("algorithm", $"must have 1 to {AnalysisLimits.AlgorithmCharactersMax} characters without control characters.");
+        if (WrongAlgorithm(algorithm) is { } wrong)
+            return wrong;
         if (limit is not null && !DeadLetterQuery.TryWhole(limit, 1, LimitMax, out count))
             return DeadLetterQuery.Wrong("limit", $"must be a whole number from 1 to {LimitMax}.");
         if (olderThan is not null && !DeadLetterQuery.TryWhole(olderThan, 0, SecondsMax, out age))
@@ -50,6 +50,10 @@ static class TaskOperations
         var (page, next) = await tasks.ListAsync(filter, count, after, http.RequestAborted);
         return TypedResults.Json(new TaskPage(page, next is null ? null : Write(next)), BatchAnswer.Json);
     }
+
+    /// <param name="algorithm">Null, which is right too, where none was given.</param>
+    public static Problem? WrongAlgorithm(string? algorithm) => algorithm is { Length: 0 or > AnalysisLimits.AlgorithmCharactersMax } || algorithm?.Any(char.IsControl) == true
+        ? DeadLetterQuery.Wrong("algorithm", $"must have 1 to {AnalysisLimits.AlgorithmCharactersMax} characters without control characters.") : null;
 
     static async Task<Results<JsonHttpResult<TaskFigures>, Problem>> FiguresAsync(HttpContext http, TaskReader tasks, [FromQuery(Name = "within_s"), Description("Default 3600.")] string? within)
     {

@@ -74,7 +74,7 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
             // 2. Whether it was done before.
             var key = cache.Concerns(chosen.Description, n) ? CacheKey.Of(chosen.Code, chosen.Description, request.Parameters, request.Input) : (CacheKey?)null;
             var shared = key is not null && Shared is { } others && others.Concerns(chosen.Description.Cost.Of(n)) ? others : null;
-            if (key is { } known && await RememberedAsync(known, shared, stop) is { } remembered)
+            if (key is { } known && await RememberedAsync(known, request.Algorithm, shared, stop) is { } remembered)
                 return new AnalysisOutcome(remembered, null, metadata with { Duration = clock.GetElapsedTime(began), IsCached = true });
             // 3. Whether there is room.
             if (Interlocked.Increment(ref _running) > settings.MaxConcurrent)
@@ -89,8 +89,8 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
             var took = clock.GetElapsedTime(began);
             if (key is { } made && outcome.Fault is null)
             {
-                cache.Add(made, outcome.Result);
-                await (shared?.AddAsync(made, outcome.Result, stop) ?? Task.CompletedTask);
+                cache.Add(made, request.Algorithm, outcome.Result);
+                await (shared?.AddAsync(made, request.Algorithm, outcome.Result, stop) ?? Task.CompletedTask);
             }
             // A timeout says that it takes at least as long.
             if (outcome.Fault is null or { Reason: AnalysisFaultCode.Timeout })
@@ -109,13 +109,13 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
     }
 
     /// <param name="shared">Null where this request is not shared.</param>
-    async Task<ReadOnlyMemory<byte>?> RememberedAsync(CacheKey key, SharedCache? shared, CancellationToken stop)
+    async Task<ReadOnlyMemory<byte>?> RememberedAsync(CacheKey key, string algorithm, SharedCache? shared, CancellationToken stop)
     {
         if (cache.Find(key) is { } remembered)
             return remembered;
         if (shared is null || await shared.FindAsync(key, stop) is not { } others)
             return null;
-        cache.Add(key, others);
+        cache.Add(key, algorithm, others);
         return others;
     }
 

@@ -8,7 +8,7 @@ using Pipeline.Contracts.Analysis;
 namespace Pipeline.Processors.Analysis;
 
 /// <summary>What the cache holds and how it does.</summary>
-readonly record struct CacheFigures(int Results, long Bytes, long Hits, long Misses, long Evicted);
+readonly record struct CacheFigures(int Entries, long Bytes, long Hits, long Misses, long Evicted);
 
 /// <summary>
 /// Results by algorithm, version, parameters and input. Bounded in bytes: the least recently used go first; each goes after a time. Algorithms that draw random numbers have their seed among the parameters, so that
@@ -24,7 +24,7 @@ sealed class ResultCache(AnalysisSettings settings, TimeProvider clock)
     readonly LinkedList<Entry> _byUse = new();
     long _bytes, _hits, _misses, _evicted;
 
-    sealed record Entry(CacheKey Key, ReadOnlyMemory<byte> Result, DateTimeOffset Until)
+    sealed record Entry(CacheKey Key, string Algorithm, ReadOnlyMemory<byte> Result, DateTimeOffset Until)
     {
         public long Bytes => EntryBytes + Result.Length;
     }
@@ -61,9 +61,9 @@ sealed class ResultCache(AnalysisSettings settings, TimeProvider clock)
         }
     }
 
-    public void Add(CacheKey key, ReadOnlyMemory<byte> result)
+    public void Add(CacheKey key, string algorithm, ReadOnlyMemory<byte> result)
     {
-        var entry = new Entry(key, result, clock.GetUtcNow() + settings.CacheFor);
+        var entry = new Entry(key, algorithm, result, clock.GetUtcNow() + settings.CacheFor);
         // One result must not throw out all the others.
         if (entry.Bytes > settings.CacheBytesMax / 4)
             return;
@@ -81,14 +81,15 @@ sealed class ResultCache(AnalysisSettings settings, TimeProvider clock)
         }
     }
 
-    /// <summary>Forgets everything.</summary>
-    public void Purge()
+    /// <summary>Forgets the results of one algorithm, or with null all of them.</summary>
+    /// <returns>How many there were.</returns>
+    public int Purge(string? algorithm)
     {
         lock (_sync)
         {
-            _entries.Clear();
-            _byUse.Clear();
-            _bytes = 0;
+            var gone = _entries.Values.Where(e => algorithm is null || e.Value.Algorithm == algorithm).ToList();
+            gone.ForEach(Remove);
+            return gone.Count;
         }
     }
 

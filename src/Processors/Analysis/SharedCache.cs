@@ -25,9 +25,9 @@ sealed class SharedCache(CachedResults results, AnalysisSettings settings, Break
         return found;
     }
 
-    public Task AddAsync(CacheKey key, ReadOnlyMemory<byte> result, CancellationToken stop) => result.Length > settings.SharedCacheBytesMax / 4 ? Task.CompletedTask : AskAsync(async s =>
+    public Task AddAsync(CacheKey key, string algorithm, ReadOnlyMemory<byte> result, CancellationToken stop) => result.Length > settings.SharedCacheBytesMax / 4 ? Task.CompletedTask : AskAsync(async s =>
     {
-        await results.AddAsync(Bytes(key), result, s);
+        await results.AddAsync(Bytes(key), algorithm, result, s);
         return (byte[]?)null;
     }, stop);
 

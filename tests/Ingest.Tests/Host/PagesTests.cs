@@ -53,7 +53,7 @@ public sealed class PagesTests
         Assert.StartsWith("3.", api.GetProperty("openapi").GetString(), StringComparison.Ordinal);
         Assert.Equal(["/api/v1/algorithms", "/api/v1/analyze", "/api/v1/analyze/batch", "/api/v1/compute", "/api/v1/erasures/{id}", "/api/v1/events/analysis/comparison/{user_id}", "/api/v1/events/analysis/efficiency-trends/{user_id}", "/api/v1/events/analysis/operation-patterns/{user_id}",
             "/api/v1/events/analysis/recommendations/{user_id}", "/api/v1/events/analysis/user-behavior/{user_id}", "/api/v1/events/batch", "/api/v1/events/events/{user_id}", "/api/v1/events/performance/{project_id}",
-            "/api/v1/events/raw-stats/{user_id}", "/api/v1/events/stats/{user_id}", "/api/v1/metrics/definitions", "/api/v1/ops/dead-letters",
+            "/api/v1/events/raw-stats/{user_id}", "/api/v1/events/stats/{user_id}", "/api/v1/metrics/definitions", "/api/v1/ops/analysis/cache", "/api/v1/ops/dead-letters",
             "/api/v1/ops/dead-letters/groups", "/api/v1/ops/dead-letters/{consumer}/{topic_id}/{partition}/{offset}", "/api/v1/ops/queues", "/api/v1/ops/tasks",
             "/api/v1/ops/tasks/algorithms", "/api/v1/ops/workers", "/api/v1/stats/export", "/api/v1/stats/projects/{project_id}",
             "/api/v1/stats/projects/{project_id}/leaderboard", "/api/v1/stats/projects/{project_id}/users", "/api/v1/stats/quality", "/api/v1/task/{id}"], api.GetProperty("paths").EnumerateObject().Select(p => p.Name).Order());

@@ -154,8 +154,10 @@ public sealed class AnalysisEngineTests
         var other = await engine.ExecuteAsync(Request("""{"algorithm":"std","parameters":{"nan":"omit","ddof":0},"input":{"values":[1,3]}}"""), Stop);
         Assert.Equal((false, true, false), (first.Metadata!.IsCached, again.Metadata!.IsCached, other.Metadata!.IsCached));
         Assert.Equal(first.Result.ToArray(), again.Result.ToArray());
-        Assert.Equal((2, 1L, 2L), (cache.Figures.Results, cache.Figures.Hits, cache.Figures.Misses));
-        cache.Purge();
+        Assert.Equal((2, 1L, 2L), (cache.Figures.Entries, cache.Figures.Hits, cache.Figures.Misses));
+        Assert.Equal((0, 2), (cache.Purge("mean"), cache.Figures.Entries));
+        Assert.Equal((2, 0, 0L), (cache.Purge("std"), cache.Figures.Entries, cache.Figures.Bytes));
+        Assert.Equal(0, cache.Purge(null));
         Assert.False((await engine.ExecuteAsync(Request("""{"algorithm":"std","parameters":{"ddof":0,"nan":"omit"},"input":{"values":[1,2]}}"""), Stop)).Metadata!.IsCached);
     }
 
@@ -165,7 +167,7 @@ public sealed class AnalysisEngineTests
         var engine = Engine(out var cache);
         await engine.ExecuteAsync(Request("""{"algorithm":"mean","input":{"values":[1,2]}}"""), Stop);
         Assert.False((await engine.ExecuteAsync(Request("""{"algorithm":"mean","input":{"columns":{"values":[1,2]}}}"""), Stop)).Metadata!.IsCached);
-        Assert.Equal(2, cache.Figures.Results);
+        Assert.Equal(2, cache.Figures.Entries);
     }
 
     [Fact]
@@ -198,7 +200,7 @@ public sealed class AnalysisEngineTests
     {
         var engine = Engine(out var cache);
         await engine.ExecuteAsync(Request("""{"algorithm":"mean","input":{"values":[]}}"""), Stop);
-        Assert.Equal(0, cache.Figures.Results);
+        Assert.Equal(0, cache.Figures.Entries);
     }
 
     [Fact]

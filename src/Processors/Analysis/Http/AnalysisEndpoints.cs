@@ -24,12 +24,17 @@ static class AnalysisEndpoints
         routes.MapPost("analysis/batch", AnalyzeBatchAsync);
         routes.MapGet("analysis/algorithms", (IAnalysisEngine engine) => TypedResults.Json(new { algorithms = engine.Algorithms }, Listing));
         routes.MapGet("analysis/workers", (IServiceProvider services) => TypedResults.Json(AnalysisHost.State(services), Listing));
+        routes.MapGet("analysis/cache", (ResultCache cache, SharedCache shared) => TypedResults.Json(CacheState(cache.Figures, shared.Figures), Listing));
+        routes.MapDelete("analysis/cache", (ResultCache cache, string? algorithm) => TypedResults.Json(new { removed = cache.Purge(algorithm) }, Listing));
         routes.MapGet("analysis/queues", (IServiceProvider services, ProcessorMetrics metrics) => TypedResults.Json(new
         {
             jobs_waiting_here = services.GetService<WeightedTurns>()?.Waiting.Zip(JobReceiver.Priorities).ToDictionary(w => w.Second.Name(), w => w.First),
             rabbitmq = metrics.LastQueueMessages,
         }, Listing));
     }
+
+    static object CacheState(CacheFigures own, (long Hits, long Misses) shared) =>
+        new { own.Entries, own.Bytes, own.Hits, own.Misses, own.Evicted, shared_hits = shared.Hits, shared_misses = shared.Misses };
 
     static Task AnalyzeAsync(HttpContext http, IAnalysisEngine engine, AnalysisBodies bodies) => bodies.ReadAsync(http, async body =>
     {
