@@ -1,6 +1,6 @@
 using Pipeline.Benchmarks;
 
-// ./dev bench [ingest] [events-postgres] [events-influx] [failure-cost] [hand-over] [retry-load] [queries] [python] [analysis-transport] [--quick] [--against FILE] [--save FILE]
+// ./dev bench [ingest] [events-postgres] [events-influx] [failure-cost] [hand-over] [retry-load] [queries] [python] [analysis] [analysis-transport] [--quick] [--against FILE] [--save FILE]
 var options = args.Where(a => a.StartsWith("--", StringComparison.Ordinal)).ToHashSet();
 string? After(string option) => Array.IndexOf(args, option) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
 var files = new[] { After("--against"), After("--save") };
@@ -15,6 +15,7 @@ var known = new Dictionary<string, Func<Servers, Report, bool, Task>>
     ["retry-load"] = RetryLoadBenchmark.RunAsync,
     ["queries"] = QueriesBenchmark.RunAsync,
     ["python"] = PythonBenchmark.RunAsync,
+    ["analysis"] = AnalysisBenchmark.RunAsync,
     ["analysis-transport"] = AnalysisTransportBenchmark.RunAsync,
 };
 if (names.Except(known.Keys).Any())

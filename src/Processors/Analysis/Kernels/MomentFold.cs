@@ -46,125 +46,86 @@ readonly unsafe struct MomentFold<T, TOrder> : IFold<Moments>
     /// </summary>
     const int StretchLength = 64;
 
+    /// <summary>Everything in locals: sums that lie in structures are kept in memory by the compiler, which took five times as long.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static Moments Block(double* values, int count)
     {
         var sum = default(SumFold<T>).Of(values, count);
         var mean = sum / count;
-        var all = new Totals(values[0]);
+        T high = T.All(mean.High), low = T.All(mean.Low);
+        T s2 = T.All(0), s3 = T.All(0), s4 = T.All(0), e2 = T.All(0), e3 = T.All(0), e4 = T.All(0);
+        T evenMin = T.All(values[0]), oddMin = evenMin, evenMax = evenMin, oddMax = evenMin;
         for (var at = 0; at < count; at += StretchLength)
-            all.Add(Stretch(values + at, Math.Min(StretchLength, count - at), T.All(mean.High), T.All(mean.Low)));
-        return all.And(sum, mean, count);
+        {
+            T even2 = T.All(0), even3 = T.All(0), even4 = T.All(0), odd2 = T.All(0), odd3 = T.All(0), odd4 = T.All(0);
+            var i = at;
+            var end = Math.Min(at + StretchLength, count);
+            for (; i <= end - (2 * Lanes.Count); i += 2 * Lanes.Count)
+            {
+                T value = T.Load(values + i), next = T.Load(values + i + Lanes.Count);
+                Add(value, (value - high) - low, ref even2, ref even3, ref even4, ref evenMin, ref evenMax);
+                Add(next, (next - high) - low, ref odd2, ref odd3, ref odd4, ref oddMin, ref oddMax);
+            }
+            if (i <= end - Lanes.Count)
+            {
+                var value = T.Load(values + i);
+                Add(value, (value - high) - low, ref even2, ref even3, ref even4, ref evenMin, ref evenMax);
+                i += Lanes.Count;
+            }
+            if (i < end)
+                Add(Lanes.Partial<T>(values + i, end - i, values[i]), Lanes.Kept((Lanes.Partial<T>(values + i, end - i, 0) - high) - low, end - i), ref odd2, ref odd3, ref odd4, ref oddMin, ref oddMax);
+            Carry(ref s2, ref e2, even2 + odd2);
+            if (!TOrder.Fourth)
+                continue;
+            Carry(ref s3, ref e3, even3 + odd3);
+            Carry(ref s4, ref e4, even4 + odd4);
+        }
+        var squares = Lanes.Total(s2, e2);
+        var varies = !(squares.High <= Moments.NothingSquared * mean.High * mean.High);
+        return !TOrder.Fourth ? new(count, sum, varies ? squares : default, default, default, 0, 0)
+            : new(count, sum, varies ? squares : default, varies ? Lanes.Total(s3, e3) : default, varies ? Lanes.Total(s4, e4) : default, Least(T.Min(oddMin, evenMin)), Greatest(T.Max(oddMax, evenMax)));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Powers Stretch(double* values, int count, T high, T low)
+    static void Add(T value, T deviation, ref T s2, ref T s3, ref T s4, ref T min, ref T max)
     {
-        var even = new Powers(values[0]);
-        var odd = new Powers(values[0]);
-        var i = 0;
-        for (; i <= count - (2 * Lanes.Count); i += 2 * Lanes.Count)
+        if (!TOrder.Fourth)
         {
-            T value = T.Load(values + i), next = T.Load(values + i + Lanes.Count);
-            even.Add(value, (value - high) - low);
-            odd.Add(next, (next - high) - low);
+            s2 = T.Fma(deviation, deviation, s2);
+            return;
         }
-        if (i <= count - Lanes.Count)
-        {
-            var value = T.Load(values + i);
-            even.Add(value, (value - high) - low);
-            i += Lanes.Count;
-        }
-        if (i < count)
-            odd.Add(Lanes.Partial<T>(values + i, count - i, values[i]), Lanes.Kept((Lanes.Partial<T>(values + i, count - i, 0) - high) - low, count - i));
-        even.Add(odd);
-        return even;
+        var square = deviation * deviation;
+        s2 += square;
+        s3 = T.Fma(square, deviation, s3);
+        s4 = T.Fma(square, square, s4);
+        min = T.Min(value, min);
+        max = T.Max(value, max);
     }
 
-    /// <summary>Sums of powers of the deviations from a block's mean, and the extremes.</summary>
-    struct Powers(double any)
+    /// <summary>Adds a stretch's sum to a block's, and what rounding takes from that to <paramref name="error"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Carry(ref T sum, ref T error, T stretch)
     {
-        T _s2 = T.All(0), _s3 = T.All(0), _s4 = T.All(0), _min = T.All(any), _max = T.All(any);
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Add(T value, T deviation)
-        {
-            if (!TOrder.Fourth)
-            {
-                _s2 = T.Fma(deviation, deviation, _s2);
-                return;
-            }
-            var square = deviation * deviation;
-            _s2 += square;
-            _s3 = T.Fma(square, deviation, _s3);
-            _s4 = T.Fma(square, square, _s4);
-            _min = T.Min(value, _min);
-            _max = T.Max(value, _max);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Add(in Powers other)
-        {
-            _s2 += other._s2;
-            if (!TOrder.Fourth)
-                return;
-            _s3 += other._s3;
-            _s4 += other._s4;
-            _min = T.Min(other._min, _min);
-            _max = T.Max(other._max, _max);
-        }
-
-        public readonly (T S2, T S3, T S4) Sums => (_s2, _s3, _s4);
-
-        public readonly (double Min, double Max) Extremes => (Least(_min), Greatest(_max));
-
-        static double Least(T lanes)
-        {
-            var v = stackalloc double[Lanes.Count];
-            lanes.Store(v);
-            for (var i = 1; i < Lanes.Count; i++)
-                v[0] = Math.Min(v[0], v[i]);
-            return v[0];
-        }
-
-        static double Greatest(T lanes)
-        {
-            var v = stackalloc double[Lanes.Count];
-            lanes.Store(v);
-            for (var i = 1; i < Lanes.Count; i++)
-                v[0] = Math.Max(v[0], v[i]);
-            return v[0];
-        }
+        var next = sum + stretch;
+        error += Lanes.Lost(sum, stretch, next);
+        sum = next;
     }
 
-    /// <summary>The stretches of a block, and what rounding took from their sums.</summary>
-    struct Totals(double any)
+    static double Least(T lanes)
     {
-        Powers _powers = new(any);
-        T _e2 = T.All(0), _e3 = T.All(0), _e4 = T.All(0);
+        var v = stackalloc double[Lanes.Count];
+        lanes.Store(v);
+        for (var i = 1; i < Lanes.Count; i++)
+            v[0] = Math.Min(v[0], v[i]);
+        return v[0];
+    }
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Add(in Powers stretch)
-        {
-            var before = _powers.Sums;
-            _powers.Add(stretch);
-            var (after, added) = (_powers.Sums, stretch.Sums);
-            _e2 += Lanes.Lost(before.S2, added.S2, after.S2);
-            if (!TOrder.Fourth)
-                return;
-            _e3 += Lanes.Lost(before.S3, added.S3, after.S3);
-            _e4 += Lanes.Lost(before.S4, added.S4, after.S4);
-        }
-
-        public readonly Moments And(Twofold sum, Twofold mean, int count)
-        {
-            var sums = _powers.Sums;
-            var squares = Lanes.Total(sums.S2, _e2);
-            if (squares.High <= Moments.NothingSquared * mean.High * mean.High)
-                return new(count, sum, default, default, default, TOrder.Fourth ? _powers.Extremes.Min : 0, TOrder.Fourth ? _powers.Extremes.Max : 0);
-            if (!TOrder.Fourth)
-                return new(count, sum, squares, default, default, 0, 0);
-            return new(count, sum, squares, Lanes.Total(sums.S3, _e3), Lanes.Total(sums.S4, _e4), _powers.Extremes.Min, _powers.Extremes.Max);
-        }
+    static double Greatest(T lanes)
+    {
+        var v = stackalloc double[Lanes.Count];
+        lanes.Store(v);
+        for (var i = 1; i < Lanes.Count; i++)
+            v[0] = Math.Max(v[0], v[i]);
+        return v[0];
     }
 }
