@@ -46,44 +46,70 @@ readonly unsafe struct MomentFold<T, TOrder> : IFold<Moments>
     /// </summary>
     const int StretchLength = 64;
 
-    /// <summary>Everything in locals: sums that lie in structures are kept in memory by the compiler, which took five times as long.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static Moments Block(double* values, int count)
     {
         var sum = default(SumFold<T>).Of(values, count);
         var mean = sum / count;
         T high = T.All(mean.High), low = T.All(mean.Low);
-        T s2 = T.All(0), s3 = T.All(0), s4 = T.All(0), e2 = T.All(0), e3 = T.All(0), e4 = T.All(0);
-        T evenMin = T.All(values[0]), oddMin = evenMin, evenMax = evenMin, oddMax = evenMin;
+        var totals = new Totals(T.All(0), T.All(values[0]));
+        var whole = count - (count % StretchLength);
+        if (whole > 0)
+            Whole(values, whole, high, low, ref totals);
+        if (whole < count)
+            Rest(values + whole, count - whole, high, low, ref totals);
+        var squares = Lanes.Total(totals.S2, totals.E2);
+        var varies = !(squares.High <= Moments.NothingSquared * mean.High * mean.High);
+        return !TOrder.Fourth ? new(count, sum, varies ? squares : default, default, default, 0, 0)
+            : new(count, sum, varies ? squares : default, varies ? Lanes.Total(totals.S3, totals.E3) : default, varies ? Lanes.Total(totals.S4, totals.E4) : default,
+                Least(T.Min(totals.OddMin, totals.EvenMin)), Greatest(T.Max(totals.OddMax, totals.EvenMax)));
+    }
+
+    /// <summary>Stretches of full length. Everything is in locals and nothing is called, so that all of it stays in registers: beside calls, and in structures, it does not.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    static void Whole(double* values, int count, T high, T low, ref Totals totals)
+    {
+        T s2 = totals.S2, s3 = totals.S3, s4 = totals.S4, e2 = totals.E2, e3 = totals.E3, e4 = totals.E4;
+        T evenMin = totals.EvenMin, oddMin = totals.OddMin, evenMax = totals.EvenMax, oddMax = totals.OddMax;
         for (var at = 0; at < count; at += StretchLength)
         {
             T even2 = T.All(0), even3 = T.All(0), even4 = T.All(0), odd2 = T.All(0), odd3 = T.All(0), odd4 = T.All(0);
-            var i = at;
-            var end = Math.Min(at + StretchLength, count);
-            for (; i <= end - (2 * Lanes.Count); i += 2 * Lanes.Count)
+            for (var i = at; i < at + StretchLength; i += 2 * Lanes.Count)
             {
                 T value = T.Load(values + i), next = T.Load(values + i + Lanes.Count);
                 Add(value, (value - high) - low, ref even2, ref even3, ref even4, ref evenMin, ref evenMax);
                 Add(next, (next - high) - low, ref odd2, ref odd3, ref odd4, ref oddMin, ref oddMax);
             }
-            if (i <= end - Lanes.Count)
-            {
-                var value = T.Load(values + i);
-                Add(value, (value - high) - low, ref even2, ref even3, ref even4, ref evenMin, ref evenMax);
-                i += Lanes.Count;
-            }
-            if (i < end)
-                Add(Lanes.Partial<T>(values + i, end - i, values[i]), Lanes.Kept((Lanes.Partial<T>(values + i, end - i, 0) - high) - low, end - i), ref odd2, ref odd3, ref odd4, ref oddMin, ref oddMax);
             Carry(ref s2, ref e2, even2 + odd2);
             if (!TOrder.Fourth)
                 continue;
             Carry(ref s3, ref e3, even3 + odd3);
             Carry(ref s4, ref e4, even4 + odd4);
         }
-        var squares = Lanes.Total(s2, e2);
-        var varies = !(squares.High <= Moments.NothingSquared * mean.High * mean.High);
-        return !TOrder.Fourth ? new(count, sum, varies ? squares : default, default, default, 0, 0)
-            : new(count, sum, varies ? squares : default, varies ? Lanes.Total(s3, e3) : default, varies ? Lanes.Total(s4, e4) : default, Least(T.Min(oddMin, evenMin)), Greatest(T.Max(oddMax, evenMax)));
+        (totals.S2, totals.S3, totals.S4, totals.E2, totals.E3, totals.E4) = (s2, s3, s4, e2, e3, e4);
+        (totals.EvenMin, totals.OddMin, totals.EvenMax, totals.OddMax) = (evenMin, oddMin, evenMax, oddMax);
+    }
+
+    /// <summary>The last stretch, a shorter one.</summary>
+    static void Rest(double* values, int count, T high, T low, ref Totals totals)
+    {
+        T s2 = T.All(0), s3 = T.All(0), s4 = T.All(0);
+        for (var i = 0; i < count; i += Lanes.Count)
+        {
+            var left = Math.Min(Lanes.Count, count - i);
+            var deviation = Lanes.Kept((Lanes.Partial<T>(values + i, left, 0) - high) - low, left);
+            Add(Lanes.Partial<T>(values + i, left, values[i]), deviation, ref s2, ref s3, ref s4, ref totals.EvenMin, ref totals.EvenMax);
+        }
+        Carry(ref totals.S2, ref totals.E2, s2);
+        if (!TOrder.Fourth)
+            return;
+        Carry(ref totals.S3, ref totals.E3, s3);
+        Carry(ref totals.S4, ref totals.E4, s4);
+    }
+
+    /// <summary>Of a block: sums of powers of the deviations from its mean, what rounding took from them, and the extremes.</summary>
+    struct Totals(T zero, T any)
+    {
+        public T S2 = zero, S3 = zero, S4 = zero, E2 = zero, E3 = zero, E4 = zero, EvenMin = any, OddMin = any, EvenMax = any, OddMax = any;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

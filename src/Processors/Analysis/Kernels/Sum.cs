@@ -52,16 +52,12 @@ static class Mean
 readonly unsafe struct SumFold<T> : IFold<Twofold>
     where T : struct, ILanes<T>
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public Twofold Of(double* values, int count)
     {
         T sum0 = T.All(0), sum1 = T.All(0), error0 = T.All(0), error1 = T.All(0);
-        var i = 0;
-        for (; i <= count - (2 * Lanes.Count); i += 2 * Lanes.Count)
-        {
-            Add(ref sum0, ref error0, T.Load(values + i));
-            Add(ref sum1, ref error1, T.Load(values + i + Lanes.Count));
-        }
+        var i = count - (count % (2 * Lanes.Count));
+        if (i > 0)
+            Whole(values, i, ref sum0, ref error0, ref sum1, ref error1);
         if (i <= count - Lanes.Count)
         {
             Add(ref sum0, ref error0, T.Load(values + i));
@@ -70,6 +66,19 @@ readonly unsafe struct SumFold<T> : IFold<Twofold>
         if (i < count)
             Add(ref sum1, ref error1, Lanes.Partial<T>(values + i, count - i, 0));
         return Total(sum0, error0) + Total(sum1, error1);
+    }
+
+    /// <summary>Nothing is called here, so that the sums stay in registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    static void Whole(double* values, int count, ref T even, ref T evenError, ref T odd, ref T oddError)
+    {
+        T sum0 = even, sum1 = odd, error0 = evenError, error1 = oddError;
+        for (var i = 0; i < count; i += 2 * Lanes.Count)
+        {
+            Add(ref sum0, ref error0, T.Load(values + i));
+            Add(ref sum1, ref error1, T.Load(values + i + Lanes.Count));
+        }
+        (even, evenError, odd, oddError) = (sum0, error0, sum1, error1);
     }
 
     public static Twofold Merge(in Twofold left, in Twofold right) => left + right;
