@@ -61,12 +61,15 @@ public sealed class KafkaOptions
 
     public IReadOnlyList<TopicOptions> Requests => RequestTopics.Count > 0 ? RequestTopics : [new TopicOptions { Name = Topics.AnalysisRequests }];
 
-    /// <summary>What a process of these roles needs: made where it is missing, and asked for by its health.</summary>
+    /// <summary>
+    /// What a process of these roles needs: made where it is missing, and asked for by its health. Each once, however often it is named: librdkafka, asked to make one topic twice, ends the process.
+    /// </summary>
     public IReadOnlyList<string> NamesFor(IReadOnlySet<string> roles) =>
     [
-        .. Events.Select(t => t.Name),
-        .. roles.Contains(Roles.Analysis) ? Requests.Select(t => t.Name) : [],
-        .. roles.Contains(Roles.Analysis) || roles.Contains(Roles.ResultsPostgres) ? [ResultsTopic] : Array.Empty<string>(),
+        .. Events.Select(t => t.Name)
+            .Concat(roles.Contains(Roles.Analysis) ? Requests.Select(t => t.Name) : [])
+            .Concat(roles.Contains(Roles.Analysis) || roles.Contains(Roles.ResultsPostgres) ? [ResultsTopic] : [])
+            .Distinct(),
     ];
 
     public AdminClientConfig Admin() => new(new Dictionary<string, string>(Client)) { BootstrapServers = BootstrapServers, ClientId = "pipeline-processors" };

@@ -25,6 +25,13 @@ public sealed class ConfigurationTests
     }
 
     [Fact]
+    public void A_topic_that_is_named_twice_is_made_once()
+    {
+        var options = new KafkaOptions { EventTopics = [new() { Name = "a" }], RequestTopics = [new() { Name = "a" }, new() { Name = "b" }], ResultsTopic = "b" };
+        Assert.Equal(["a", "b"], options.NamesFor(new HashSet<string> { Roles.Analysis }));
+    }
+
+    [Fact]
     public async Task Every_error_is_named_at_once_and_no_secret_with_it()
     {
         var settings = Valid();
