@@ -1,6 +1,6 @@
 using Pipeline.Benchmarks;
 
-// ./dev bench [ingest] [events-postgres] [events-influx] [failure-cost] [hand-over] [retry-load] [queries] [python] [analysis] [analysis-transport] [--quick] [--against FILE] [--save FILE]
+// ./dev bench [ingest] [events-postgres] [events-influx] [failure-cost] [hand-over] [retry-load] [queries] [python] [analysis] [analysis-requests] [analysis-transport] [--quick] [--against FILE] [--save FILE]
 var options = args.Where(a => a.StartsWith("--", StringComparison.Ordinal)).ToHashSet();
 string? After(string option) => Array.IndexOf(args, option) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
 var files = new[] { After("--against"), After("--save") };
@@ -16,6 +16,7 @@ var known = new Dictionary<string, Func<Servers, Report, bool, Task>>
     ["queries"] = QueriesBenchmark.RunAsync,
     ["python"] = PythonBenchmark.RunAsync,
     ["analysis"] = AnalysisBenchmark.RunAsync,
+    ["analysis-requests"] = AnalysisRequestsBenchmark.RunAsync,
     ["analysis-transport"] = AnalysisTransportBenchmark.RunAsync,
 };
 if (names.Except(known.Keys).Any())
