@@ -65,13 +65,37 @@ class Input:
 
     def matrix(self, least: int = 1) -> tuple[list[str], Array]:
         """The columns' names and an array with one row a point; plain values are a single column."""
+        names, points = self._rows()
+        return names, finite(points, least)
+
+    def known(self, missing: str, least: int = 1) -> tuple[list[str], Array, npt.NDArray[np.bool_]]:
+        """As ``matrix``, and which rows are in it: with ``missing`` = ``skip`` those without NaN and infinities, else all."""
+        names, points = self._rows()
+        kept = np.isfinite(points).all(axis=1) if missing == "skip" else np.ones(len(points), dtype=bool)
+        return names, finite(points[kept], least), kept
+
+    def _rows(self) -> tuple[list[str], Array]:
         columns = self.columns or ({"values": self.values} if self.values is not None else {})
         if not columns:
             raise InvalidInput("columns are needed, or values")
         if len({len(column) for column in columns.values()}) > 1:
             lengths = ", ".join(f"{name}: {len(column)}" for name, column in columns.items())
             raise InvalidInput(f"the columns differ in length ({lengths})")
-        return list(columns), finite(np.column_stack(list(columns.values())), least)
+        return list(columns), np.column_stack(list(columns.values()))
+
+
+MISSING: Schema = {
+    "type": "string", "enum": ["refuse", "skip"], "default": "refuse",
+    "description": "NaN and infinities: refuse the input, or leave these rows out, whose results are null",
+}  # fmt: skip
+
+
+def in_place(results: Array, kept: npt.NDArray[np.bool_]) -> Array | list[float | None]:
+    """Results of the rows that stayed, each at its row's place; null for the others."""
+    if kept.all():
+        return results
+    found = iter(results.tolist())
+    return [next(found) if stayed else None for stayed in kept]
 
 
 def finite(array: Array, least: int) -> Array:

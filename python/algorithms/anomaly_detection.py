@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
-from pipeline_algorithms import Array, Cost, Input, InvalidParameters, Parameters, Result, algorithm
+from pipeline_algorithms import MISSING, Array, Cost, Input, InvalidParameters, Parameters, Result, algorithm, in_place
 
 _THRESHOLDS = {"zscore": 3.0, "mad": 3.5, "iqr": 1.5, "isolation_forest": 0.6}
 
 
 @algorithm(
-    version="1.0",
+    version="1.1",
     parameters={
         "method": {"type": "string", "enum": list(_THRESHOLDS), "default": "mad"},
         "threshold": {
             "type": "number", "exclusiveMinimum": 0,
             "description": "default: zscore 3, mad 3.5, iqr 1.5 (times the range between the quartiles), isolation_forest 0.6 (score of 0 to 1)",
         },
+        "missing": MISSING,
         "n_trees": {"type": "integer", "minimum": 10, "maximum": 1000, "default": 100, "description": "of the isolation forest"},
         "seed": {"type": "integer", "minimum": 0, "maximum": 4294967295, "default": 0},
     },
@@ -26,13 +27,13 @@ _THRESHOLDS = {"zscore": 3.0, "mad": 3.5, "iqr": 1.5, "isolation_forest": 0.6}
 def anomaly_detection(given: Input, params: Parameters) -> Result:
     """Each value's score and the places of those beyond the threshold; several columns together need the isolation forest."""
     method = params["method"]
-    names, points = given.matrix(least=3)
+    names, points, kept = given.known(params["missing"], least=3)
     if method != "isolation_forest" and len(names) > 1:
         raise InvalidParameters("/method", f"{method} takes one series; isolation_forest takes {len(names)} columns")
     threshold = params.get("threshold", _THRESHOLDS[method])
     scores = _isolation(points, params) if method == "isolation_forest" else _scores(method, points[:, 0])
-    places = np.flatnonzero(scores > threshold)
-    return {"anomalies": places, "count": len(places), "scores": scores, "method": method, "threshold": threshold, "n": len(points)}
+    places = np.flatnonzero(kept)[scores > threshold]
+    return {"anomalies": places, "count": len(places), "scores": in_place(scores, kept), "method": method, "threshold": threshold, "n": len(points)}
 
 
 def _scores(method: str, values: Array) -> Array:

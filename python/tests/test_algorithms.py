@@ -40,6 +40,31 @@ def test_the_value_apart_is_found(run: Run, method: str) -> None:
     assert 30 in run("anomaly_detection", series, method=method)["anomalies"].tolist()
 
 
+def test_rows_without_a_number_can_be_left_out_and_stay_at_their_place(run: Run) -> None:
+    nan = float("nan")
+    found = run("anomaly_detection", values(10, nan, 11, 9, nan, 90, 10, 12), missing="skip")
+    assert found["anomalies"].tolist() == [5] and found["n"] == 6
+    assert [s is None for s in found["scores"]] == [False, True, False, False, True, False, False, False]
+    points = columns([[0.0, 1.0], [nan, 1.0], [0.1, 1.1], [5.0, 9.0], [5.1, nan], [5.2, 9.1]], ["a", "b"])
+    labels = run("kmeans", points, k=2, missing="skip")["labels"]
+    assert labels[1] is None and labels[4] is None and labels[0] == labels[2] != labels[3] == labels[5]
+    with pytest.raises(InvalidInput, match="NaN"):
+        run("kmeans", points, k=2)
+    with pytest.raises(InvalidInput, match="at least 3"):
+        run("anomaly_detection", values(1, 2, nan), missing="skip")
+
+
+def test_columns_count_alike_when_they_are_standardized(run: Run) -> None:
+    # The large column is noise, the small one tells two groups apart; the constant one must not divide by zero.
+    random = np.random.default_rng(3)
+    points = np.column_stack([1e6 * random.normal(size=40), np.repeat([0.0, 1.0], 20), np.full(40, 7.0)])
+    points[:, 0] -= points[:, 0].mean()
+    together = run("kmeans", columns(points, ["noise", "group", "constant"]), k=2, standardize=True)
+    assert together["centers"][:, 2] == pytest.approx([7.0, 7.0])
+    few = run("kmeans", columns(points[:, 1:], ["group", "constant"]), k=2, standardize=True)
+    assert sorted(few["centers"][:, 0].tolist()) == pytest.approx([0.0, 1.0])
+
+
 def test_equal_values_have_no_anomaly(run: Run) -> None:
     for method in ("zscore", "mad", "iqr"):
         assert run("anomaly_detection", values(5, 5, 5, 5), method=method)["count"] == 0

@@ -30,7 +30,7 @@ public sealed class KafkaOptions
     /// <summary>Topics that the events roads consume. Default <c>efficiency.events</c> alone.</summary>
     public List<TopicOptions> EventTopics { get; set; } = [];
 
-    /// <summary>Topics that role analysis consumes. Default <c>analysis.requests</c> alone.</summary>
+    /// <summary>Topics that role analysis consumes and role schedules writes to. Default <c>analysis.requests</c> alone.</summary>
     public List<TopicOptions> RequestTopics { get; set; } = [];
 
     /// <summary>Topic that role analysis writes results to and role results-postgres stores them from. Default <c>analysis.results</c>.</summary>
@@ -67,7 +67,7 @@ public sealed class KafkaOptions
     public IReadOnlyList<string> NamesFor(IReadOnlySet<string> roles) =>
     [
         .. Events.Select(t => t.Name)
-            .Concat(roles.Contains(Roles.Analysis) ? Requests.Select(t => t.Name) : [])
+            .Concat(roles.Contains(Roles.Analysis) || roles.Contains(Roles.Schedules) ? Requests.Select(t => t.Name) : [])
             .Concat(roles.Contains(Roles.Analysis) || roles.Contains(Roles.ResultsPostgres) ? [ResultsTopic] : [])
             .Distinct(),
     ];

@@ -119,8 +119,8 @@ static partial class Log
     [LoggerMessage(60, LogLevel.Warning, "The hold on {Tasks} running tasks could not be renewed: {Reason}")]
     public static partial void LeasesNotKept(this ILogger log, int tasks, string reason);
 
-    [LoggerMessage(61, LogLevel.Error, "The producer of results met a fatal error and is replaced: {Reason}")]
-    public static partial void ResultProducerReplaced(this ILogger log, string reason);
+    [LoggerMessage(61, LogLevel.Error, "The producer of results and requests met a fatal error and is replaced: {Reason}")]
+    public static partial void TopicProducerReplaced(this ILogger log, string reason);
 
     [LoggerMessage(62, LogLevel.Warning, "{Tasks} tasks were abandoned: nobody read their records in time")]
     public static partial void TasksNotRead(this ILogger log, int tasks);
@@ -130,4 +130,19 @@ static partial class Log
 
     [LoggerMessage(64, LogLevel.Warning, "Looking after old tasks waits: {Reason}")]
     public static partial void TaskKeepingWaits(this ILogger log, string reason);
+
+    [LoggerMessage(66, LogLevel.Information, "{Schedules} scheduled analyses were read from {File}")]
+    public static partial void SchedulesRead(this ILogger log, int schedules, string file);
+
+    [LoggerMessage(67, LogLevel.Warning, "Scheduled analysis {Schedule} is due and waits: {Reason}")]
+    public static partial void ScheduleWaits(this ILogger log, string schedule, string reason);
+
+    [LoggerMessage(68, LogLevel.Information, "Scheduled analysis {Schedule}, due at {Due:u}: {Runs} requests are in the topic")]
+    public static partial void ScheduleSubmitted(this ILogger log, string schedule, DateTime due, int runs);
+
+    [LoggerMessage(69, LogLevel.Warning, "Points of scheduled analyses wait: {Reason}")]
+    public static partial void ScheduledPointsWait(this ILogger log, string reason);
+
+    [LoggerMessage(70, LogLevel.Warning, "InfluxDB refused the points of scheduled analysis {Schedule}, due at {Due:u}: {Reason}")]
+    public static partial void ScheduledPointsRefused(this ILogger log, string schedule, DateTime due, string reason);
 }

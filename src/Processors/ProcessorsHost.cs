@@ -9,6 +9,7 @@ using OpenTelemetry.Metrics;
 using Pipeline.Processors.Analysis;
 using Pipeline.Processors.Analysis.Grpc;
 using Pipeline.Processors.Analysis.Requests;
+using Pipeline.Processors.Analysis.Schedules;
 using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Erasure;
 using Pipeline.Processors.Events;
@@ -82,6 +83,10 @@ static class ProcessorsHost
             services.AddAnalysis();
         if (roles.Contains(Roles.ResultsPostgres))
             services.AddResultsPostgres();
+        if (roles.Contains(Roles.EventsInflux) || roles.Contains(Roles.Schedules))
+            AddInflux(services);
+        if (roles.Contains(Roles.Schedules))
+            services.AddSchedules();
         AddHealth(services, roles);
         services.AddSingleton<PrometheusText>();
         services.AddSingleton(p => Sdk.CreateMeterProviderBuilder().AddMeter(ProcessorMetrics.MeterName, DependencyWatch.MeterName, "System.Runtime")
@@ -163,13 +168,17 @@ static class ProcessorsHost
         services.AddSingleton<IHostedService>(p => new ErasureWorker(store(p), p.GetRequiredService<ErasureTools>(), TimeProvider.System, p.GetRequiredService<ILogger<ErasureWorker>>()));
     }
 
-    static void AddEventsInflux(IServiceCollection services)
+    static void AddInflux(IServiceCollection services)
     {
         services.AddArea<InfluxOptions>(InfluxOptions.Section);
         services.AddSingleton(p => new InfluxWriter(Options<InfluxOptions>(p)));
+        services.AddSingleton(p => new Dependency("influxdb", TimeProvider.System, p.GetRequiredService<InfluxWriter>().PingAsync));
+    }
+
+    static void AddEventsInflux(IServiceCollection services)
+    {
         services.AddSingleton<KilledRecords>();
         services.AddSingleton<PointWriter>();
-        services.AddSingleton(p => new Dependency("influxdb", TimeProvider.System, p.GetRequiredService<InfluxWriter>().PingAsync));
         AddRoad(services, (p, host) => new EventsInfluxRoad(Options<KafkaOptions>(p), p.GetRequiredService<PointWriter>(),
             new EventsInfluxSettings(new CommittedPlace(p.GetRequiredService<ITopicLogs>(), host.CommittedAsync, p.GetRequiredService<PointWriter>().PlaceLost), p.GetRequiredService<KilledRecords>(), p.GetRequiredService<RecordReading>(), TimeProvider.System)
             {

@@ -20,7 +20,10 @@ public static class Roles
     /// <summary>Stores the results of the topic's requests.</summary>
     public const string ResultsPostgres = "results-postgres";
 
-    public static readonly string[] All = [EventsPostgres, EventsInflux, Failures, Engine, Analysis, ResultsPostgres];
+    /// <summary>Submits analyses when they are due, and writes what came of them to InfluxDB.</summary>
+    public const string Schedules = "schedules";
+
+    public static readonly string[] All = [EventsPostgres, EventsInflux, Failures, Engine, Analysis, ResultsPostgres, Schedules];
 
     /// <summary>Analyses run where they are asked for: they take an interpreter and memory.</summary>
     public static readonly string[] Default = [EventsPostgres, EventsInflux, Failures];
@@ -31,7 +34,7 @@ public sealed class ProcessorsOptions : IValidatableObject
 {
     public const string Section = "Pipeline:Processors";
 
-    /// <summary>Comma-separated roles of this process. Default: events-postgres,events-influx,failures. The others are engine, analysis and results-postgres.</summary>
+    /// <summary>Comma-separated roles of this process. Default: events-postgres,events-influx,failures. The others are engine, analysis, results-postgres and schedules.</summary>
     public string Roles { get; set; } = string.Join(',', Processors.Roles.Default);
 
     /// <summary>Events of one batch, that is of one transaction. Default 5,000.</summary>

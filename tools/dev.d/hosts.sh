@@ -31,7 +31,7 @@ TEXT
     echo "Pipeline__Analysis__Engines__0=http://127.0.0.1:$(port processors)"
     return 0
   fi
-  echo "Pipeline__Processors__Roles=events-postgres,events-influx,failures,analysis,results-postgres"
+  echo "Pipeline__Processors__Roles=events-postgres,events-influx,failures,analysis,results-postgres,schedules"
   echo "Pipeline__Analysis__GrpcAddress=127.0.0.1:$(port grpc)"
   echo "Pipeline__Analysis__GrpcSocket=$(engine_socket)"
   echo "Pipeline__RabbitMq__Uri=$RABBITMQ"

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
 using Pipeline.Processors.Analysis.Python;
+using Pipeline.Processors.Analysis.Schedules;
 
 namespace Pipeline.Processors.Analysis;
 
@@ -61,6 +62,9 @@ public sealed class AnalysisSettings : PythonOptions, IValidatableObject
     [Range(typeof(TimeSpan), "00:00:01", "3650.00:00:00")]
     public TimeSpan TasksFor { get; set; } = TimeSpan.FromDays(30);
 
+    /// <summary>Path of the YAML list of scheduled analyses, which role schedules submits. Default: <c>schedules.yaml</c> beside the host.</summary>
+    public string SchedulesFile { get; set; } = "";
+
     /// <summary>Bytes of a gRPC message that comes in, as sent and as decompressed. Default 64 MiB: 8 Mi numbers.</summary>
     [Range(1024, 1024 * 1024 * 1024)]
     public int GrpcMessageBytesMax { get; set; } = 64 * 1024 * 1024;
@@ -83,6 +87,9 @@ public sealed class AnalysisSettings : PythonOptions, IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan BodyTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>Where the schedules are.</summary>
+    public string SchedulesPath => SchedulesFile.Length > 0 ? SchedulesFile : Path.Combine(AppContext.BaseDirectory, "schedules.yaml");
+
     public new IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach (var error in base.Validate(validationContext))
@@ -92,6 +99,8 @@ public sealed class AnalysisSettings : PythonOptions, IValidatableObject
         // What sockaddr_un holds, less the suffix of the lock.
         if (GrpcSocket.Length > 0 && (!Path.IsPathRooted(GrpcSocket) || System.Text.Encoding.UTF8.GetByteCount(GrpcSocket) > 100))
             yield return new ValidationResult("It must be an absolute path of at most 100 bytes.", [nameof(GrpcSocket)]);
+        if (SchedulesFile.Length > 0 && ScheduleFile.Problem(SchedulesFile) is { } problem)
+            yield return new ValidationResult(problem, [nameof(SchedulesFile)]);
         if (GrpcMessageBytesMax > InFlightBytesMax)
             yield return new ValidationResult("GrpcMessageBytesMax must not exceed InFlightBytesMax.", [nameof(GrpcMessageBytesMax)]);
         if (System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)Float64BytesMax) > (ulong)InFlightBytesMax)

@@ -15,9 +15,6 @@ sealed class InfluxStore(InfluxErasure influx, ErasureTools tools, TimeSpan writ
     /// <summary>For so long points of the future are taken for old ones of a clock that is ahead; later they may be those of a user who returned.</summary>
     static readonly TimeSpan Prompt = TimeSpan.FromMinutes(10);
 
-    /// <summary>The calendar of InfluxDB's nanoseconds.</summary>
-    static readonly DateTime First = new(1700, 1, 1, 0, 0, 0, DateTimeKind.Utc), Last = new(2200, 1, 1, 0, 0, 0, DateTimeKind.Utc);
-
     public ErasedStore Erased => new(ErasureRequests.InfluxDb, EraseAsync, FindAsync);
 
     async Task<IReadOnlyDictionary<string, long>> EraseAsync(ErasureRequest request, CancellationToken stop)
@@ -47,13 +44,13 @@ sealed class InfluxStore(InfluxErasure influx, ErasureTools tools, TimeSpan writ
     async Task<long> CountAsync(ErasureRequest request, CancellationToken stop)
     {
         var (from, to) = Range(request);
-        return from < to ? await influx.CountAsync(request.UserId, from, to, stop) : 0;
+        return await influx.CountAsync(request.UserId, from, to, stop);
     }
 
     (DateTime From, DateTime To) Range(ErasureRequest request)
     {
         var end = request.ReceivedUntil + (clock.GetUtcNow().UtcDateTime < request.ReceivedUntil + Prompt ? Ahead : TimeSpan.Zero);
-        return (Max(request.From ?? First, First), Min(request.To ?? Last, end));
+        return (Max(request.From ?? InfluxErasure.First, InfluxErasure.First), Min(request.To ?? InfluxErasure.Last, end));
     }
 
     static DateTime Min(DateTime a, DateTime b) => a < b ? a : b;

@@ -84,6 +84,23 @@ public sealed class InfluxStore : IAsyncDisposable
         return counts;
     }
 
+    /// <summary>One field of what a schedule had analysed.</summary>
+    public async Task<List<(string User, string Project, DateTime Time, double Value)>> AnalysesAsync(string schedule, string part, string field)
+    {
+        if (IsV1)
+        {
+            using var json = JsonDocument.Parse(await QueryV1Async($"SELECT \"{field}\" FROM \"scheduled_analyses\" WHERE \"schedule\" = '{schedule}' AND \"part\" = '{part}' GROUP BY \"user_id\", \"project_id\""));
+            return json.RootElement.GetProperty("results")[0].TryGetProperty("series", out var series)
+                ? [.. from one in series.EnumerateArray() let tags = one.GetProperty("tags") from value in one.GetProperty("values").EnumerateArray()
+                      select (tags.GetProperty("user_id").GetString()!, tags.GetProperty("project_id").GetString()!, value[0].GetDateTime(), value[1].GetDouble())] : [];
+        }
+        var rows = await FluxAsync($"""
+            from(bucket: "{Bucket}") |> range(start: 1970-01-01T00:00:00Z, stop: 2100-01-01T00:00:00Z)
+              |> filter(fn: (r) => r._measurement == "scheduled_analyses" and r.schedule == "{schedule}" and r.part == "{part}" and r._field == "{field}")
+            """);
+        return [.. rows.Select(r => (r.GetValueOrDefault("user_id", ""), r.GetValueOrDefault("project_id", ""), DateTime.Parse(r["_time"], CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal), double.Parse(r["_value"], CultureInfo.InvariantCulture)))];
+    }
+
     async Task<string> QueryV1Async(string query)
     {
         using var content = new FormUrlEncodedContent([new("q", query), new("db", Bucket)]);

@@ -66,8 +66,14 @@ static class RequestsHost
         services.AddSingleton(p => new DeadLetterFollower(Roles.Analysis, new DeadRequests(p.GetRequiredService<ResultProducer>()).AnswerAsync));
     }
 
-    static void AddResultProducer(this IServiceCollection services) =>
-        services.TryAddSingleton(p => new ResultProducer(Kafka(p), p.GetRequiredService<Breakers>().Kafka, p.GetRequiredService<ILogger<ResultProducer>>()));
+    static void AddResultProducer(this IServiceCollection services)
+    {
+        services.AddTopicProducer();
+        services.TryAddSingleton(p => new ResultProducer(p.GetRequiredService<TopicProducer>(), Kafka(p).ResultsTopic));
+    }
+
+    public static void AddTopicProducer(this IServiceCollection services) =>
+        services.TryAddSingleton(p => new TopicProducer(Kafka(p), p.GetRequiredService<Breakers>().Kafka, p.GetRequiredService<ILogger<TopicProducer>>()));
 
     static CommittedPlace Place(IServiceProvider p, RoadHost host, string road) => new(p.GetRequiredService<ITopicLogs>(), host.CommittedAsync, (partition, offset, extent) =>
     {

@@ -24,6 +24,13 @@ public sealed class PostgresErasure(NpgsqlDataSource sessions, Action<ErasurePoi
     /// <summary>Answers about stored events say of whom they speak. What was computed of them goes whole: it cannot be computed anew without them.</summary>
     const string Analyses = "control.tasks WHERE tenant = $1 AND submitted_at <= $3 AND metadata IS NOT NULL AND (metadata::jsonb -> 'rows') ? $2";
 
+    const string Scheduled = "control.scheduled_runs WHERE tenant = $1 AND user_id = $2 AND due_at <= $3";
+
+    const string DeleteScheduled = $"""
+        WITH run AS (DELETE FROM {Scheduled} RETURNING tenant, request_id), task AS (DELETE FROM control.tasks t USING run WHERE t.tenant = run.tenant AND t.request_id = run.request_id)
+        SELECT count(*) FROM run
+        """;
+
     /// <returns>What was deleted, by kind.</returns>
     public async Task<IReadOnlyDictionary<string, long>> EraseAsync(ErasureRequest request, CancellationToken stop)
     {
@@ -38,6 +45,9 @@ public sealed class PostgresErasure(NpgsqlDataSource sessions, Action<ErasurePoi
         deleted["dead_letters"] = deleted.GetValueOrDefault("dead_letters") + await DeadLetterErasure.DeleteAsync(control, "control.dead_letters", request, stop);
         await using var analyses = StoredEvents.Command(control, $"DELETE FROM {Analyses}", (request.Tenant, NpgsqlDbType.Text), (request.UserId, NpgsqlDbType.Text), (request.ReceivedUntil, NpgsqlDbType.TimestampTz));
         deleted["analyses"] = await analyses.ExecuteNonQueryAsync(stop);
+        // Whom they are about is told by the schedules' own list: a series of days names nobody.
+        await using var scheduled = StoredEvents.Command(control, DeleteScheduled, (request.Tenant, NpgsqlDbType.Text), (request.UserId, NpgsqlDbType.Text), (request.ReceivedUntil, NpgsqlDbType.TimestampTz));
+        deleted["scheduled_runs"] = (long)(await scheduled.ExecuteScalarAsync(stop))!;
         return deleted;
     }
 
@@ -58,8 +68,9 @@ public sealed class PostgresErasure(NpgsqlDataSource sessions, Action<ErasurePoi
                     if (await CountAsync(session, $"{revision}.{trace}", request, stop) is > 0 and var n)
                         found[$"{revision}.{trace.Split(' ')[0]}"] = n;
         }
-        if (await CountAsync(session, Analyses, request, stop) is > 0 and var analyses)
-            found["control.tasks"] = analyses;
+        foreach (var control in (string[])[Analyses, Scheduled])
+            if (await CountAsync(session, control, request, stop) is > 0 and var n)
+                found[control.Split(' ')[0]] = n;
         return found;
     }
 

@@ -20,6 +20,12 @@ SELECT tenant, request_id, algorithm, (ARRAY['high', 'normal', 'low'])[priority]
        attempts, submitted_at, finished_at, error_code, error_message, (metadata ->> 'duration_ms')::float8 AS duration_ms, metadata ->> 'engine' AS engine
 FROM control.tasks;
 
+-- What schedules had analysed, and what came of it.
+CREATE VIEW scheduled_results AS
+SELECT r.tenant, r.schedule, r.due_at, r.project_id, r.user_id, t.algorithm, (ARRAY['submitted', 'queued', 'scheduled', 'running', 'failed', 'retrying', 'completed', 'abandoned', 'cancelled'])[t.state] AS state,
+       t.finished_at, t.result, t.metadata, t.error_code, t.error_message, r.points_at, r.points_fault, r.request_id
+FROM control.scheduled_runs r JOIN control.tasks t USING (tenant, request_id);
+
 -- The promise as a query: difference is 0 in every snapshot. In flight is the log's end minus next_offset, which only Kafka knows.
 CREATE VIEW conservation AS
 SELECT o.consumer, o.topic, o.topic_id, o.partition, o.first_offset, o.next_offset, o.closed_at,
