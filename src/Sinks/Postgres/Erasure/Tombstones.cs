@@ -81,6 +81,9 @@ public sealed class Tombstones
     /// <summary>Whether events of this user were ever erased.</summary>
     public bool Names(string tenant, string userId) => Of(tenant, userId) is not null;
 
+    /// <summary>Until when what came of this user is covered by some tombstone, of all times or not; null when by none.</summary>
+    public DateTime? LastReceived(string tenant, string userId) => Of(tenant, userId) is { } tombstones ? DateTime.UnixEpoch.AddMicroseconds(tombstones.Max(t => t.ReceivedUntilUs)) : null;
+
     List<Tombstone>? Of(string tenant, string userId)
     {
         if (_all.Count == 0)

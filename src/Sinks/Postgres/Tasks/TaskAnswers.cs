@@ -28,6 +28,8 @@ public sealed class TaskAnswers(NpgsqlDataSource database)
             (SELECT tenant, request_id FROM control.tasks WHERE submitted_at < clock_timestamp() - $1 AND finished_at < clock_timestamp() - $1 ORDER BY submitted_at LIMIT {Step} FOR UPDATE SKIP LOCKED)
         """;
 
+    readonly ErasedAnswers _erased = new();
+
     /// <returns>How many tasks ended by this.</returns>
     public async Task<int> WriteAsync(IReadOnlyCollection<TaskAnswer> answers, CancellationToken stop)
     {
@@ -35,7 +37,19 @@ public sealed class TaskAnswers(NpgsqlDataSource database)
         var first = answers.DistinctBy(a => a.Key).OrderBy(a => a.Key.Tenant, StringComparer.Ordinal).ThenBy(a => a.Key.RequestId, StringComparer.Ordinal).ToList();
         if (first.Count == 0)
             return 0;
-        await using var command = database.CreateCommand(WriteSql);
+        await using var connection = await database.OpenConnectionAsync(stop);
+        if (!first.Exists(ErasedAnswers.Concerns))
+            return await WriteAsync(connection, first, stop);
+        // Behind the fence of erasures: what it does not know yet finds these answers written, and deletes them.
+        await using var transaction = await connection.BeginTransactionAsync(stop);
+        var written = await WriteAsync(connection, await _erased.WithoutAsync(connection, first, stop), stop);
+        await transaction.CommitAsync(stop);
+        return written;
+    }
+
+    static async Task<int> WriteAsync(NpgsqlConnection connection, IReadOnlyList<TaskAnswer> first, CancellationToken stop)
+    {
+        await using var command = new NpgsqlCommand(WriteSql, connection);
         command.Parameters.Add(Array(NpgsqlDbType.Text, first.Select(a => a.Key.Tenant)));
         command.Parameters.Add(Array(NpgsqlDbType.Text, first.Select(a => a.Key.RequestId)));
         command.Parameters.Add(Array(NpgsqlDbType.Smallint, first.Select(a => (short)a.State)));
