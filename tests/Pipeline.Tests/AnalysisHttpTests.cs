@@ -50,7 +50,8 @@ public sealed class AnalysisHttpTests
             ])
         {
             var (refused, body) = await PostAsync(api, request);
-            Assert.Equal((expected, code), ((int)refused, body.GetProperty("error").GetProperty("code").GetString()));
+            Assert.Equal((expected, code, code), ((int)refused, body.GetProperty("error").GetProperty("code").GetString(), body.GetProperty("code").GetString()));
+            Assert.Equal((expected, body.GetProperty("error").GetProperty("message").GetString(), $"urn:pipeline:problem:{code}"), (body.GetProperty("status").GetInt32(), body.GetProperty("detail").GetString(), body.GetProperty("type").GetString()));
         }
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await PostAsync(api, $$$"""{"algorithm":"{{{new string('x', 17 * 1024 * 1024)}}}"}""")).Status);
     }

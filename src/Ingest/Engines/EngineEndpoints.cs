@@ -15,7 +15,7 @@ static class EngineEndpoints
     {
         api.MapPost("analyze", (HttpContext http, EnginePool engines, IOptions<EngineOptions> options, TimeProvider clock) =>
                 IsFloat64(http) ? StreamAsync(http, engines, options.Value, clock) : PostAsync(http, "analysis/analyze", engines, options.Value))
-            .WithName("Analyze").WithSummary("Execute one analysis and wait for its result; the request as JSON, or its numbers as application/x-float64 and the rest in the query").ProducesProblems(408, 413, 415, 501, 503);
+            .WithName("Analyze").WithSummary("Execute one analysis and wait for its result; the request as JSON, or its numbers as application/x-float64 and the rest in the query").ProducesProblems(400, 404, 408, 413, 415, 422, 429, 501, 503, 504);
         api.MapPost("analyze/batch", (HttpContext http, EnginePool engines, IOptions<EngineOptions> options) => PostAsync(http, "analysis/batch", engines, options.Value))
             .WithName("AnalyzeBatch").WithSummary("Execute 1 to 1,000 analyses, each with an outcome of its own").ProducesProblems(413, 415, 501, 503);
         api.MapGet("algorithms", (HttpContext http, EnginePool engines) => ForwardAsync(http, "analysis/algorithms", null, engines))

@@ -3,7 +3,7 @@ using Pipeline.Contracts.Analysis;
 
 namespace Pipeline.Processors.Analysis.Http;
 
-/// <summary>How an outcome is told by HTTP: <c>{request_id, status, result | error, metadata}</c>.</summary>
+/// <summary>How an outcome is told by HTTP: <c>{request_id, status, result | error, metadata}</c>; a single request that has no result, by problem details (RFC 9457).</summary>
 static class AnalysisAnswer
 {
     public static void Write(Utf8JsonWriter json, string? requestId, AnalysisOutcome outcome, bool withMetadata)
@@ -14,11 +14,7 @@ static class AnalysisAnswer
         json.WriteString("status", (outcome.Fault is null ? TaskState.Completed : outcome.Fault.Reason == AnalysisFaultCode.Cancelled ? TaskState.Cancelled : TaskState.Abandoned).Name());
         if (outcome.Fault is { } fault)
         {
-            json.WriteStartObject("error");
-            json.WriteString("code", fault.Code);
-            json.WriteString("message", fault.Message);
-            json.WriteString("path", fault.Path);
-            json.WriteEndObject();
+            Write(json, fault);
         }
         else
         {
@@ -28,6 +24,32 @@ static class AnalysisAnswer
         // Without its rows an answer about stored events says nothing of whom it speaks.
         if ((withMetadata || outcome.Metadata?.Rows is not null) && outcome.Metadata is { } metadata)
             Write(json, metadata);
+        json.WriteEndObject();
+    }
+
+    /// <summary>With the members of Ingest's own problems, and the <c>error</c> that batches and tasks have.</summary>
+    public static void WriteProblem(Utf8JsonWriter json, int status, string? requestId, AnalysisFault fault)
+    {
+        json.WriteStartObject();
+        json.WriteString("type", $"urn:pipeline:problem:{fault.Code}");
+        json.WriteString("title", Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status));
+        json.WriteNumber("status", status);
+        json.WriteString("detail", fault.Message);
+        json.WriteString("code", fault.Code);
+        if (fault.Path.Length > 0)
+            json.WriteString("parameter", fault.Path);
+        if (requestId is not null)
+            json.WriteString("request_id", requestId);
+        Write(json, fault);
+        json.WriteEndObject();
+    }
+
+    static void Write(Utf8JsonWriter json, AnalysisFault fault)
+    {
+        json.WriteStartObject("error");
+        json.WriteString("code", fault.Code);
+        json.WriteString("message", fault.Message);
+        json.WriteString("path", fault.Path);
         json.WriteEndObject();
     }
 

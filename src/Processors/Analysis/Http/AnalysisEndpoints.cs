@@ -39,7 +39,7 @@ static class AnalysisEndpoints
     static Task AnalyzeAsync(HttpContext http, IAnalysisEngine engine, AnalysisBodies bodies) => bodies.ReadAsync(http, async body =>
     {
         var (id, outcome, withMetadata) = await ExecuteAsync(engine, body, http.RequestAborted);
-        await WriteAsync(http, AnalysisAnswer.StatusOf(outcome.Fault), json => AnalysisAnswer.Write(json, id, outcome, withMetadata));
+        await AnswerAsync(http, id, outcome, withMetadata);
     }, fault => FailAsync(http, fault));
 
     static async Task AnalyzeFloat64Async(HttpContext http, IAnalysisEngine engine, Float64Bodies bodies)
@@ -57,7 +57,7 @@ static class AnalysisEndpoints
         await bodies.ReadAsync(http, asked.ColumnCount, async values =>
         {
             var outcome = await engine.ExecuteAsync(asked.With(values), http.RequestAborted);
-            await WriteAsync(http, AnalysisAnswer.StatusOf(outcome.Fault), json => AnalysisAnswer.Write(json, asked.Request.RequestId, outcome, asked.Request.Options.IncludeMetadata));
+            await AnswerAsync(http, asked.Request.RequestId, outcome, asked.Request.Options.IncludeMetadata);
             return outcome.Fault is not { Reason: AnalysisFaultCode.Timeout or AnalysisFaultCode.Cancelled };
         }, (fault, status) => FailAsync(http, fault, status));
     }
@@ -92,13 +92,19 @@ static class AnalysisEndpoints
         AnalysisRequestReader.Read(json.Span, out var request) is { } fault ? (null, new AnalysisOutcome(default, fault, null), false)
             : (request!.RequestId, await engine.ExecuteAsync(request, stop), request.Options.IncludeMetadata);
 
-    static Task FailAsync(HttpContext http, AnalysisFault fault, int? status = null) =>
-        WriteAsync(http, status ?? AnalysisAnswer.StatusOf(fault), json => AnalysisAnswer.Write(json, null, new AnalysisOutcome(default, fault, null), false));
+    static Task AnswerAsync(HttpContext http, string? id, AnalysisOutcome outcome, bool withMetadata) => outcome.Fault is { } fault ? FailAsync(http, fault, id: id)
+        : WriteAsync(http, StatusCodes.Status200OK, json => AnalysisAnswer.Write(json, id, outcome, withMetadata));
 
-    static async Task WriteAsync(HttpContext http, int status, Action<Utf8JsonWriter> write)
+    static Task FailAsync(HttpContext http, AnalysisFault fault, int? status = null, string? id = null)
+    {
+        var code = status ?? AnalysisAnswer.StatusOf(fault);
+        return WriteAsync(http, code, json => AnalysisAnswer.WriteProblem(json, code, id, fault), "application/problem+json");
+    }
+
+    static async Task WriteAsync(HttpContext http, int status, Action<Utf8JsonWriter> write, string type = "application/json")
     {
         http.Response.StatusCode = status;
-        http.Response.ContentType = "application/json";
+        http.Response.ContentType = type;
         if (status == StatusCodes.Status429TooManyRequests || status == StatusCodes.Status503ServiceUnavailable)
             http.Response.Headers.RetryAfter = "1";
         using (var json = new Utf8JsonWriter(http.Response.BodyWriter))
