@@ -78,6 +78,7 @@ static class ProcessorsHost
         {
             services.AddEngine();
             builder.AddGrpcAddresses();
+            builder.TakeLargeBodies();
         }
         if (roles.Contains(Roles.Analysis))
             services.AddAnalysis();

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -17,6 +18,11 @@ sealed record BinaryBodies(InFlightBytes InFlight);
 /// <summary>What roles <c>engine</c> and <c>analysis</c> execute with.</summary>
 static class AnalysisHost
 {
+    const int BlockBytes = 64 * 1024;
+
+    /// <summary>What a client may send by HTTP/2 before it hears of us. By the server's own 768 KiB it stands still ten times in 8 MB.</summary>
+    const int WindowBytes = 2 * 1024 * 1024;
+
     /// <summary>Once, whichever roles ask for them.</summary>
     public static void AddAnalysisSettings(this IServiceCollection services)
     {
@@ -48,6 +54,13 @@ static class AnalysisHost
         services.AddSingleton(p => new BinaryBodies(new InFlightBytes(Settings(p).InFlightBytesMax)));
         services.AddSingleton(p => new Float64Bodies(p.GetRequiredService<AnalysisEngine>(), Settings(p), p.GetRequiredService<BinaryBodies>().InFlight));
         services.AddSingleton<IAnalysisEngine>(p => p.GetRequiredService<AnalysisEngine>());
+    }
+
+    /// <summary>What the server needs for bodies of megabytes.</summary>
+    public static void TakeLargeBodies(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>>(new LargeBlocks(BlockBytes));
+        builder.WebHost.ConfigureKestrel(kestrel => (kestrel.Limits.Http2.InitialConnectionWindowSize, kestrel.Limits.Http2.InitialStreamWindowSize) = (WindowBytes, WindowBytes));
     }
 
     static AnalysisSettings Settings(IServiceProvider services) => services.GetRequiredService<IOptions<AnalysisSettings>>().Value;
