@@ -3,7 +3,10 @@ namespace Pipeline.Contracts;
 /// <summary>What somebody may have meant who wrote a name that there is not.</summary>
 public static class NearNames
 {
-    const int NamesMax = 3, LongestDifference = 20;
+    const int NamesMax = 3, LongestDifference = 20, ShownCharactersMax = 64;
+
+    /// <summary>A name from outside as an answer or a log repeats it: its beginning, and never half of a surrogate pair.</summary>
+    public static string Shown(string name) => name.Length <= ShownCharactersMax ? name : name[..(char.IsHighSurrogate(name[ShownCharactersMax - 1]) ? ShownCharactersMax - 1 : ShownCharactersMax)] + "…";
 
     /// <returns>The nearest first (Levenshtein 1966), however far.</returns>
     public static IEnumerable<string> Of(string name, IEnumerable<string> names) => names.OrderBy(n => Distance(n, name)).Take(NamesMax);

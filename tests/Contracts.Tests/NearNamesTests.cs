@@ -13,6 +13,17 @@ public sealed class NearNamesTests
     [Fact]
     public void A_name_of_any_length_costs_nothing() => Assert.Empty(NearNames.Like(new string('x', 100_000), Known));
 
+    [Theory]
+    [InlineData(64, "", 64)]
+    [InlineData(64, "b", 64)]
+    [InlineData(63, "😀", 63)]
+    [InlineData(62, "😀b", 64)]
+    public void Of_a_long_name_the_beginning_is_repeated_and_never_half_a_character(int letters, string rest, int shown)
+    {
+        var name = new string('a', letters) + rest;
+        Assert.Equal(name.Length <= 64 ? name : name[..shown] + "…", NearNames.Shown(name));
+    }
+
     [Fact]
     public void The_nearest_come_first() => Assert.Equal(["dbscan", "kmeans", "linear_regression"], NearNames.Of("dbscam", Known));
 }

@@ -93,6 +93,24 @@ public sealed class AnalysisFloat64Tests
     }
 
     [Fact]
+    public async Task What_the_documentation_tells_to_type_is_answered_and_identity_is_no_encoding()
+    {
+        await using var pipeline = await PipelineUnderTest.CreateAsync(1);
+        var engine = await pipeline.StartProcessorsAsync(Engine, NoPython);
+        var api = (await pipeline.StartIngestAsync(("Pipeline__Analysis__Engines__0", engine.Url.ToString()))).Url;
+        var typed = Assert.Single(File.ReadLines(System.IO.Path.Combine(TestServers.Repository, "docs", "algorithms.md")), l => l.Contains("curl -s --data-binary @-", StringComparison.Ordinal));
+        var (exit, answer) = await Bash.RunAsync($"INGEST_URL={api.ToString().TrimEnd('/')}; {typed}", TimeSpan.FromSeconds(30));
+        Assert.True(exit == 0 && answer.Contains("\"count\":1000000", StringComparison.Ordinal), answer);
+        foreach (var (host, encoding, status) in ((Uri, string, int)[])[(api, "identity", 200), (api, "Identity", 200), (api, "gzip", 415), (api, "identity, gzip", 415), (engine.Url, "Identity", 200), (engine.Url, "gzip", 400)])
+        {
+            using var content = new ByteArrayContent(Bytes(1, 2)) { Headers = { ContentType = new("application/x-float64") } };
+            content.Headers.TryAddWithoutValidation("Content-Encoding", encoding);
+            using var told = await PipelineUnderTest.Http.PostAsync(new Uri(host, $"{Path}?algorithm=sum"), content, Stop);
+            Assert.Equal((encoding, status), (encoding, (int)told.StatusCode));
+        }
+    }
+
+    [Fact]
     public async Task Python_is_given_the_same_numbers()
     {
         await using var pipeline = await PipelineUnderTest.CreateAsync(1);

@@ -9,13 +9,13 @@ sealed class JsonFields(string path)
     readonly HashSet<string> _seen = new(StringComparer.Ordinal);
     string _name = "";
 
-    string Here => $"{path}/{Escape(_name)}";
+    string Here => At(_name);
 
     public string At(string name) => $"{path}/{Escape(name)}";
 
     public static AnalysisException Invalid(string path, string message) => new(new AnalysisFault(AnalysisFaultCode.InvalidRequest, message, path));
 
-    public AnalysisException Wrong(string wanted) => Invalid(Here, $"{_name} must be {wanted}.");
+    public AnalysisException Wrong(string wanted) => Invalid(Here, $"{NearNames.Shown(_name)} must be {wanted}.");
 
     public AnalysisException Unknown(string known) => Invalid(Here, $"This field is not known here; known are {known}.");
 
@@ -84,5 +84,5 @@ sealed class JsonFields(string path)
             && us >= YearOneUs && us < YearTenThousandUs ? DateTimeOffset.UnixEpoch.AddMicroseconds(us) : throw Wrong("a time of RFC 3339 with an offset, like 2024-01-01T00:00:00Z");
     }
 
-    static string Escape(string name) => name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
+    static string Escape(string name) => NearNames.Shown(name).Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
 }

@@ -62,8 +62,8 @@ static class EngineEndpoints
         var body = new StreamedBody(http.Request, options, clock);
         if (engines.IsEmpty)
             await NotConfigured.WriteAsync(http);
-        else if (http.Request.Headers.ContentEncoding.Count > 0)
-            await new Problem(415, "unsupported_encoding", "A float64 body has no Content-Encoding.").WriteAsync(http);
+        else if (http.Request.Headers.ContentEncoding.ToString().ToLowerInvariant() is not ("" or "identity"))
+            await new Problem(415, "unsupported_encoding", "A float64 body has no Content-Encoding but identity.").WriteAsync(http);
         else if (http.Request.ContentLength > options.Float64BytesMax)
             await body.TooLarge.WriteAsync(http);
         else if (!engines.Budget.TryReserve(StreamBytes))

@@ -51,9 +51,8 @@ sealed class AlgorithmRegistry(PythonEngine python)
     AnalysisException Unknown(string name)
     {
         var near = NearNames.Like(name, NativeAlgorithms.ByName.Keys.Concat(python.Catalogue.Entries.Keys).Distinct());
-        var shown = name.Length <= 64 ? name : name[..64] + "…";
         var (code, missing) = python.State.Status is PythonStatus.Ready or PythonStatus.Off ? (AnalysisFaultCode.UnknownAlgorithm, python.State.Status == PythonStatus.Ready ? "" : $" Python's are not to be had here: {python.State.Reason}.")
             : (AnalysisFaultCode.Unavailable, $" Python's are not to be had now: {python.State.Reason}.");
-        return new AnalysisException(new AnalysisFault(code, $"There is no algorithm {shown}{(near.Count > 0 ? $"; near: {string.Join(", ", near)}" : "")}.{missing}", "/algorithm"));
+        return new AnalysisException(new AnalysisFault(code, $"There is no algorithm {NearNames.Shown(name)}{(near.Count > 0 ? $"; near: {string.Join(", ", near)}" : "")}.{missing}", "/algorithm"));
     }
 }

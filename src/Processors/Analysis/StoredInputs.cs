@@ -77,7 +77,7 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
     async Task<StoredInput> SeriesAsync(string tenant, EventsInput input, DateTime from, DateTime to, CancellationToken stop)
     {
         if (!Figures.TryGetValue(input.Metric, out var figure))
-            throw Invalid("metric", $"There is no metric {Shown(input.Metric)}; near: {string.Join(", ", NearNames.Like(input.Metric, Figures.Keys.Append(Durations).Append(UserFeatures)).DefaultIfEmpty("none"))}. GET metrics/definitions lists them.");
+            throw Invalid("metric", $"There is no metric {NearNames.Shown(input.Metric)}; near: {string.Join(", ", NearNames.Like(input.Metric, Figures.Keys.Append(Durations).Append(UserFeatures)).DefaultIfEmpty("none"))}. GET metrics/definitions lists them.");
         var edges = Edges(from, to, BucketOf(input.Bucket));
         var answer = await AskAsync(s => metrics.ReadAsync(new MetricsQuery(tenant, input.UserId, input.ProjectId) { Edges = edges }, s), stop);
         return new StoredInput(new ValuesInput(Enumerable.Range(0, edges.Count - 1).Select(b => figure(answer.Figures(b))).ToArray()), [.. edges.SkipLast(1).Select(e => e.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture))]);
@@ -138,8 +138,6 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
     static DateTime Within(DateTime time) => time < MetricsQuery.Beginning ? MetricsQuery.Beginning : time > MetricsQuery.End ? MetricsQuery.End : time;
 
     static DateTime Quarter(DateTime time) => new(time.Ticks - (time.Ticks % TimeSpan.FromMinutes(15).Ticks), DateTimeKind.Utc);
-
-    static string Shown(string name) => name.Length <= 64 ? name : name[..64] + "…";
 
     static AnalysisException Invalid(string field, string message) => new(new AnalysisFault(AnalysisFaultCode.InvalidInput, message, $"/input/events/{field}"));
 

@@ -115,6 +115,18 @@ public sealed class AnalysisRequestReaderTests
         Assert.False(fault.IsTransient);
     }
 
+    [Theory]
+    [InlineData("""{"algorithm":"a","NAME":1}""", "")]
+    [InlineData("""{"algorithm":"a","options":{"NAME":1}}""", "/options")]
+    [InlineData("""{"algorithm":"a","input":{"columns":{"NAME":1}}}""", "/input/columns")]
+    [InlineData("""{"algorithm":"a","input":{"columns":{"NAME":[1],"NAME":[1]}}}""", "/input/columns")]
+    public void A_long_name_is_not_repeated_whole(string json, string path)
+    {
+        var fault = Fault(json.Replace("NAME", new string('n', 10_000), StringComparison.Ordinal));
+        Assert.Equal($"{path}/{new string('n', 64)}…", fault.Path);
+        Assert.InRange(fault.Message.Length, 1, 300);
+    }
+
     [Fact]
     public void A_request_that_is_nested_too_deep_is_malformed()
     {

@@ -196,6 +196,14 @@ public sealed class AnalysisEngineTests
     }
 
     [Fact]
+    public async Task A_long_name_of_a_parameter_is_not_repeated_whole()
+    {
+        var fault = (await AskAsync("""{"algorithm":"mean","parameters":{"NAME":1},"input":{"values":[1]}}""".Replace("NAME", new string('n', 10_000), StringComparison.Ordinal))).Fault!;
+        Assert.Equal(("invalid_parameters", $"/parameters/{new string('n', 64)}…"), (fault.Code, fault.Path));
+        Assert.InRange(fault.Message.Length, 1, 300);
+    }
+
+    [Fact]
     public async Task A_fault_is_never_remembered()
     {
         var engine = Engine(out var cache);

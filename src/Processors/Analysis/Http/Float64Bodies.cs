@@ -44,8 +44,8 @@ sealed class Float64Bodies(AnalysisEngine engine, AnalysisSettings settings, InF
     /// <summary>What can be said before a byte of the body is asked for: a client that waits for 100 Continue has sent nothing yet.</summary>
     AnalysisFault? Refuse(HttpRequest request)
     {
-        if (request.Headers.ContentEncoding.ToString() is not ("" or "identity"))
-            return new AnalysisFault(AnalysisFaultCode.InvalidRequest, "A float64 body has no Content-Encoding.");
+        if (request.Headers.ContentEncoding.ToString().ToLowerInvariant() is not ("" or "identity"))
+            return new AnalysisFault(AnalysisFaultCode.InvalidRequest, "A float64 body has no Content-Encoding but identity.");
         if (request.ContentLength > settings.Float64BytesMax)
             return TooLarge();
         return engine.Running >= settings.MaxConcurrent ? new AnalysisFault(AnalysisFaultCode.Overloaded, $"{settings.MaxConcurrent} analyses run already.") : null;

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
+using Pipeline.Contracts;
 using Pipeline.Contracts.Analysis;
 
 namespace Pipeline.Processors.Analysis.Http;
@@ -66,7 +67,7 @@ sealed record Float64Request(AnalysisRequest Request, IReadOnlyList<string>? Col
         return names;
     }
 
-    static AnalysisException Invalid(string name, string message) => new(new AnalysisFault(AnalysisFaultCode.InvalidRequest, message, "/" + name));
+    static AnalysisException Invalid(string name, string message) => new(new AnalysisFault(AnalysisFaultCode.InvalidRequest, message, "/" + NearNames.Shown(name)));
 
     /// <param name="values">Column after column.</param>
     public AnalysisRequest With(ReadOnlyMemory<double> values)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Pipeline.Contracts;
 using Pipeline.Contracts.Analysis;
 
 namespace Pipeline.Processors.Analysis.Native;
@@ -133,7 +134,7 @@ sealed class ParameterSet(params Parameter[] parameters)
             foreach (var property in json.EnumerateObject())
             {
                 var parameter = Array.Find(parameters, p => p.Name == property.Name)
-                    ?? throw Fault($"There is no parameter {property.Name}; known are {string.Join(", ", parameters.Select(p => p.Name))}.", property.Name);
+                    ?? throw Fault($"There is no parameter {NearNames.Shown(property.Name)}; known are {string.Join(", ", parameters.Select(p => p.Name))}.", property.Name);
                 if (property.Value.ValueKind != JsonValueKind.Null && !values.TryAdd(property.Name, parameter.Read(property.Value)))
                     throw Fault($"{property.Name} is given twice.", property.Name);
             }
@@ -148,7 +149,7 @@ sealed class ParameterSet(params Parameter[] parameters)
         return new Arguments(values);
     }
 
-    static AnalysisException Fault(string message, string name) => new(new AnalysisFault(AnalysisFaultCode.InvalidParameters, message, $"/parameters/{name}"));
+    static AnalysisException Fault(string message, string name) => new(new AnalysisFault(AnalysisFaultCode.InvalidParameters, message, $"/parameters/{NearNames.Shown(name)}"));
 }
 
 /// <summary>Parameters of one call, checked and with their defaults.</summary>

@@ -104,7 +104,7 @@ sealed class PythonEngine(PythonOptions options, TimeProvider clock, ILogger<Pyt
     PythonOutcome Unknown(string name)
     {
         var near = string.Join(", ", NearNames.Like(name, _catalogue.Entries.Keys));
-        return PythonOutcome.Failed(PythonErrorCode.UnknownAlgorithm, $"there is no Python algorithm {(name.Length <= 64 ? name : name[..64] + "…")}{(near.Length > 0 ? $"; near: {near}" : "")}");
+        return PythonOutcome.Failed(PythonErrorCode.UnknownAlgorithm, $"there is no Python algorithm {NearNames.Shown(name)}{(near.Length > 0 ? $"; near: {near}" : "")}");
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
