@@ -116,7 +116,7 @@ sealed class PartitionWorker(TopicPartition partition, IPartitionRoad road, IRec
         while (true)
         {
             // Records stay in the bounded queue until it is this partition's turn, so that waiting partitions hold nothing besides it.
-            await Queue.FilledAsync(options.BatchEventsMax, options.BatchBytesMax, options.BatchLinger, _end.Token);
+            await Queue.FilledAsync(options.BatchEventsMax, options.BatchBytesMax, settings.Linger, _end.Token);
             RecordBatch batch;
             using (await settings.Turns.TakeAsync(alone: false, _end.Token))
             {
@@ -211,6 +211,9 @@ sealed record WorkerSettings(string Road, ProcessorsOptions Options, Turns Turns
     public TaskScheduler Scheduler { get; init; } = TaskScheduler.Default;
 
     public Random Random { get; init; } = Random.Shared;
+
+    /// <summary>How long a batch that is not full waits for more.</summary>
+    public TimeSpan Linger { get; init; } = Options.BatchLinger;
 
     public Task StartAsync(Func<Task> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, Scheduler).Unwrap();
 }

@@ -55,6 +55,9 @@ public interface IRoad
 
     IReadOnlyList<string> TopicNames { get; }
 
+    /// <summary>How long a batch that is not full waits for more records; null where that is the settings' affair.</summary>
+    TimeSpan? Linger => null;
+
     IPartitionRoad Open(TopicPartition partition);
 }
 

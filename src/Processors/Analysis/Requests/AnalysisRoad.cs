@@ -16,6 +16,9 @@ sealed class AnalysisRoad(KafkaOptions kafka, AnalysisRoadSettings settings) : I
 
     public IReadOnlyList<string> TopicNames { get; } = [.. kafka.Requests.Select(t => t.Name)];
 
+    /// <summary>Somebody waits for each. Under load, what arrives during one batch makes the next one.</summary>
+    public TimeSpan? Linger => TimeSpan.Zero;
+
     public IPartitionRoad Open(TopicPartition partition) => new AnalysisPartition(partition, kafka.Requests.First(t => t.Name == partition.Topic), settings);
 }
 
