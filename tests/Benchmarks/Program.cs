@@ -1,6 +1,8 @@
 using Pipeline.Benchmarks;
 
-// ./dev bench [ingest] [events-postgres] [events-influx] [failure-cost] [hand-over] [retry-load] [queries] [python] [analysis] [analysis-requests] [analysis-transport] [--quick] [--against FILE] [--save FILE]
+// ./dev bench [ingest] [events-postgres] [events-influx] [failure-cost] [hand-over] [retry-load] [queries] [python] [python-in-host] [algorithms] [analysis] [analysis-requests] [analysis-transport] [--quick] [--against FILE] [--save FILE]
+if (args is ["embedded-python", var mode])
+    return EmbeddedPython.Run(mode);
 var options = args.Where(a => a.StartsWith("--", StringComparison.Ordinal)).ToHashSet();
 string? After(string option) => Array.IndexOf(args, option) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
 var files = new[] { After("--against"), After("--save") };
@@ -15,6 +17,8 @@ var known = new Dictionary<string, Func<Servers, Report, bool, Task>>
     ["retry-load"] = RetryLoadBenchmark.RunAsync,
     ["queries"] = QueriesBenchmark.RunAsync,
     ["python"] = PythonBenchmark.RunAsync,
+    ["python-in-host"] = PythonInHostBenchmark.RunAsync,
+    ["algorithms"] = AlgorithmsBenchmark.RunAsync,
     ["analysis"] = AnalysisBenchmark.RunAsync,
     ["analysis-requests"] = AnalysisRequestsBenchmark.RunAsync,
     ["analysis-transport"] = AnalysisTransportBenchmark.RunAsync,

@@ -7,8 +7,7 @@ namespace Pipeline.Benchmarks;
 /// <summary>What a call to a Python worker costs over the algorithm's own time, and how soon a worker that crashed is replaced. Needs no server.</summary>
 static class PythonBenchmark
 {
-    const string Algorithms = """
-        import ctypes
+    const string Decorated = """
         from pipeline_algorithms import algorithm
 
         @algorithm(version="1")
@@ -18,6 +17,11 @@ static class PythonBenchmark
         @algorithm(version="1")
         def back(given, params):
             return {"x": given.values}
+        """;
+
+    /// <summary>In a file of its own: of one that marks its algorithms, nothing else is one.</summary>
+    const string Plain = """
+        import ctypes
 
         def plain(data, params):
             return {"n": len(data)}
@@ -29,7 +33,8 @@ static class PythonBenchmark
     public static async Task RunAsync(Servers servers, Report report, bool quick)
     {
         var folder = Directory.CreateTempSubdirectory("pipeline-bench-python-").FullName;
-        File.WriteAllText(Path.Combine(folder, "bench.py"), Algorithms);
+        File.WriteAllText(Path.Combine(folder, "decorated.py"), Decorated);
+        File.WriteAllText(Path.Combine(folder, "plain.py"), Plain);
         try
         {
             var options = new PythonOptions { PythonFolder = Path.Combine(servers.Repository, "python"), PythonAlgorithms = folder, PythonWorkersMax = 2, PythonWorkerCallsMax = int.MaxValue };
