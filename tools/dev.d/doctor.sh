@@ -74,9 +74,10 @@ doctor_dotnet() {
   fi
 }
 
-# A virtual environment made from python/pyproject.toml is not supported yet: Debian's packages are.
 doctor_python() {
-  local missing
+  local missing interpreter
+  interpreter=$(python_interpreter)
+  [ -z "$interpreter" ] || found "Python for ./dev up" "$interpreter"
   missing=$(python_missing)
   if [ -z "$missing" ]; then
     found "Python packages" "/usr/bin/python3 has ${!PYTHON_MODULES[*]}"

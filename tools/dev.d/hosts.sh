@@ -32,6 +32,9 @@ TEXT
     return 0
   fi
   echo "Pipeline__Processors__Roles=events-postgres,events-influx,failures,analysis,results-postgres,schedules"
+  local python
+  python=$(python_interpreter)
+  [ -z "$python" ] || echo "Pipeline__Analysis__PythonInterpreter=$python"
   echo "Pipeline__Analysis__GrpcAddress=127.0.0.1:$(port grpc)"
   echo "Pipeline__Analysis__GrpcSocket=$(engine_socket)"
   echo "Pipeline__RabbitMq__Uri=$RABBITMQ"

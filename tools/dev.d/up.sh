@@ -18,6 +18,7 @@ up_command() {
 up_all() {
   trap 'stop_starting; say "interrupted; ./dev up goes on, ./dev down stops what runs"; exit 130' INT TERM
   packages_ensure
+  python_prepare
   servers_find "${SERVER_PARTS[@]}"
   build_solution
   servers_up "${SERVER_PARTS[@]}"

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using System.Net.Sockets;
 
 namespace Pipeline.Pipeline.Tests.Harness;
@@ -11,7 +10,7 @@ sealed class OwnInflux : IAsyncDisposable
 
     readonly string _script;
     readonly string _folder = Directory.CreateTempSubdirectory("pipeline-influx-").FullName;
-    readonly int _port = FreePort();
+    readonly int _port = TestServers.FreePort();
 
     OwnInflux(string script) => _script = script;
 
@@ -39,13 +38,6 @@ sealed class OwnInflux : IAsyncDisposable
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         await process.WaitForExitAsync(deadline.Token);
         Assert.Equal(0, process.ExitCode);
-    }
-
-    static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     public async ValueTask DisposeAsync() => await RunAsync("wipe");

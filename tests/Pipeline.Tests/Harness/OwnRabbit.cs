@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using RabbitMQ.Client;
@@ -13,7 +12,7 @@ sealed class OwnRabbit : IAsyncDisposable
     static readonly TimeSpan StartWithin = TimeSpan.FromSeconds(120), EndWithin = TimeSpan.FromSeconds(30);
 
     readonly string _folder = Directory.CreateTempSubdirectory("pipeline-rabbit-").FullName;
-    readonly int _port = FreePort(), _distribution = FreePort(), _mapper = FreePort();
+    readonly int _port = TestServers.FreePort(), _distribution = TestServers.FreePort(), _mapper = TestServers.FreePort();
     Process? _epmd, _server;
 
     public string Uri => $"amqp://pipeline:secret@127.0.0.1:{_port}/%2F";
@@ -85,13 +84,6 @@ sealed class OwnRabbit : IAsyncDisposable
         _ = Kill(process.Id, signal);
         using var deadline = new CancellationTokenSource(EndWithin);
         await process.WaitForExitAsync(deadline.Token);
-    }
-
-    static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     public async ValueTask DisposeAsync()

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Npgsql;
 
 namespace Pipeline.Pipeline.Tests.Harness;
@@ -21,6 +23,14 @@ static class TestServers
     public static string InfluxOrg => Environment.GetEnvironmentVariable("PIPELINE_TEST_INFLUX_ORG") ?? "";
 
     public static bool InfluxIsV1 => Environment.GetEnvironmentVariable("PIPELINE_TEST_INFLUX_API") == "v1";
+
+    /// <summary>Free now; somebody else may take it before it is used.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
 
     public static string Repository => Required("PIPELINE_REPO");
 
