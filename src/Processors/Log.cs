@@ -137,8 +137,8 @@ static partial class Log
     [LoggerMessage(67, LogLevel.Warning, "Scheduled analysis {Schedule} is due and waits: {Reason}")]
     public static partial void ScheduleWaits(this ILogger log, string schedule, string reason);
 
-    [LoggerMessage(68, LogLevel.Information, "Scheduled analysis {Schedule}, due at {Due:u}: {Runs} requests are in the topic")]
-    public static partial void ScheduleSubmitted(this ILogger log, string schedule, DateTime due, int runs);
+    [LoggerMessage(68, LogLevel.Information, "Scheduled analysis {Schedule}, due at {Due:u}: {Runs} requests are in the topic, for {Subjects} of whom there is enough")]
+    public static partial void ScheduleSubmitted(this ILogger log, string schedule, DateTime due, int runs, int subjects);
 
     [LoggerMessage(69, LogLevel.Warning, "Points of scheduled analyses wait: {Reason}")]
     public static partial void ScheduledPointsWait(this ILogger log, string reason);

@@ -29,7 +29,8 @@ public sealed class ScheduledAnalysesTests
         var health = await Until.TrueAsync("Python has started", Within, () => PipelineUnderTest.Http.GetFromJsonAsync<JsonElement>(new Uri(store.Url, "analysis/workers"), Stop), a => a.GetProperty("python").GetProperty("status").GetString() != "starting");
         if (health.GetProperty("python").GetProperty("status").GetString() != "ready")
             Assert.Skip(health.GetProperty("python").GetProperty("reason").GetString()!);
-        await pipeline.Topic.PublishAsync(Work());
+        var today = DateTime.UtcNow.Date;
+        await pipeline.Topic.PublishAsync(Work(today));
         await pipeline.StoredToTheEndAsync();
         await pipeline.DaysAddedUpAsync();
 
@@ -44,23 +45,22 @@ public sealed class ScheduledAnalysesTests
             """, r => r.GetString(0)));
         Assert.Equal(0, await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM pipeline.dead_letters"));
 
-        await AssertPointsAsync(pipeline);
+        await AssertPointsAsync(pipeline, today);
         await AssertErasedAsync(pipeline);
         File.Delete(schedules);
     }
 
-    static async Task AssertPointsAsync(PipelineUnderTest pipeline)
+    static async Task AssertPointsAsync(PipelineUnderTest pipeline, DateTime today)
     {
-        var today = DateTime.UtcNow.Date;
         // 1. The unusual day, and no other of this user beyond the threshold by as much.
         var scores = (await pipeline.Influx!.AnalysesAsync("unusual-days", "row", "scores")).Where(p => p.User == Unusual).ToList();
         Assert.Equal(Days, scores.Select(s => s.Time).Distinct().Count());
         Assert.Equal(today.AddDays(-UnusualDaysAgo), scores.MaxBy(s => s.Value).Time);
         Assert.InRange(scores.Max(s => s.Value), 3.5, double.MaxValue);
-        // 2. Forecasts of the fourteen days from today on, as the task's result has them.
-        var ahead = (await pipeline.Influx!.AnalysesAsync("throughput-forecast", "ahead", "forecast")).OrderBy(p => p.Time).ToList();
-        Assert.Equal(Enumerable.Range(0, 14).Select(d => today.AddDays(d)), ahead.Select(p => p.Time));
-        var result = await pipeline.Database.ValueAsync<string>("SELECT result ->> 'forecast' FROM pipeline.scheduled_results WHERE schedule = 'throughput-forecast' AND points_at IS NOT NULL ORDER BY due_at DESC LIMIT 1");
+        // 2. Forecasts of the fourteen days from the day of the run on, as its task's result has them.
+        var (due, result) = (await pipeline.Database.RowsAsync("SELECT due_at, result ->> 'forecast' FROM pipeline.scheduled_results WHERE schedule = 'throughput-forecast' AND points_at IS NOT NULL ORDER BY due_at DESC LIMIT 1", r => (r.GetDateTime(0), r.GetString(1)))).Single();
+        var ahead = (await pipeline.Influx!.AnalysesAsync("throughput-forecast", "ahead", "forecast")).Where(p => p.Time >= due.Date).OrderBy(p => p.Time).ToList();
+        Assert.Equal(Enumerable.Range(0, 14).Select(d => due.Date.AddDays(d)), ahead.Select(p => p.Time));
         Assert.Equal(JsonSerializer.Deserialize<double[]>(result)!, ahead.Select(p => p.Value), (a, b) => Math.Abs(a - b) <= 1e-9 * Math.Abs(a));
         // 3. A label for each user.
         Assert.Equal(Enumerable.Range(0, Users).Select(u => $"user-{u}"), (await pipeline.Influx!.AnalysesAsync("work-styles", "row", "labels")).Select(p => p.User).Distinct().Order(StringComparer.Ordinal));
@@ -82,10 +82,9 @@ public sealed class ScheduledAnalysesTests
     }
 
     /// <summary>Six users, twelve annotations a day and their saves; each user has a pace of their own, that varies from day to day, and one of them a day at half of it.</summary>
-    static IEnumerable<TopicRecord> Work()
+    static IEnumerable<TopicRecord> Work(DateTime today)
     {
         var random = new Random(5);
-        var today = DateTime.UtcNow.Date;
         foreach (var user in Enumerable.Range(0, Users))
             foreach (var day in Enumerable.Range(1, Days))
             {

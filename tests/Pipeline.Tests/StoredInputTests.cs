@@ -53,7 +53,7 @@ public sealed class StoredInputTests
         Seeds.Say($"{users} users: {features.Body.GetRawText()[..Math.Min(300, features.Body.GetRawText().Length)]}");
         if (users >= 2)
         {
-            Assert.Equal((HttpStatusCode.OK, users), (features.Status, features.Body.GetProperty("metadata").GetProperty("rows").GetArrayLength()));
+            Assert.Equal((HttpStatusCode.OK, users), (features.Status, features.Body.GetProperty("metadata").GetProperty("users").GetArrayLength()));
             Assert.Equal(8, features.Body.GetProperty("result").GetProperty("matrix").GetArrayLength());
         }
         else

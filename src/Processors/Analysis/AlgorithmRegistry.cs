@@ -51,7 +51,8 @@ sealed class AlgorithmRegistry(PythonEngine python)
     AnalysisException Unknown(string name)
     {
         var near = NearNames.Like(name, NativeAlgorithms.ByName.Keys.Concat(python.Catalogue.Entries.Keys).Distinct());
-        var (code, missing) = python.State.Status is PythonStatus.Ready or PythonStatus.Off ? (AnalysisFaultCode.UnknownAlgorithm, python.State.Status == PythonStatus.Ready ? "" : $" Python's are not to be had here: {python.State.Reason}.")
+        var (code, missing) = python.State.Status == PythonStatus.Ready && python.Catalogue.IsLate ? (AnalysisFaultCode.Unavailable, " Some of Python's files are still being imported.")
+            : python.State.Status is PythonStatus.Ready or PythonStatus.Off ? (AnalysisFaultCode.UnknownAlgorithm, python.State.Status == PythonStatus.Ready ? "" : $" Python's are not to be had here: {python.State.Reason}.")
             : (AnalysisFaultCode.Unavailable, $" Python's are not to be had now: {python.State.Reason}.");
         return new AnalysisException(new AnalysisFault(code, $"There is no algorithm {NearNames.Shown(name)}{(near.Count > 0 ? $"; near: {string.Join(", ", near)}" : "")}.{missing}", "/algorithm"));
     }

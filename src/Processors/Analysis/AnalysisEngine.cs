@@ -67,10 +67,10 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
         {
             // 1. Who does it, and on what. What cannot be asked for is told before anything is reserved.
             var chosen = _registry.Choose(request);
-            (request, var rows) = await WithStoredAsync(request, stop);
+            (request, var events) = await WithStoredAsync(request, stop);
             CheckInput(chosen.Description, request);
             var n = Count(request.Input);
-            var metadata = new AnalysisMetadata(chosen.Engine, chosen.Description.Version, TimeSpan.Zero, n) { Rows = rows };
+            var metadata = new AnalysisMetadata(chosen.Engine, chosen.Description.Version, TimeSpan.Zero, n) { Events = events };
             // 2. Whether it was done before.
             var key = cache.Concerns(chosen.Description, n) ? CacheKey.Of(chosen.Code, chosen.Description, request.Parameters, request.Input) : (CacheKey?)null;
             var shared = key is not null && Shared is { } others && others.Concerns(chosen.Description.Cost.Of(n)) ? others : null;
@@ -119,7 +119,7 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
         return others;
     }
 
-    async Task<(AnalysisRequest, IReadOnlyList<string>?)> WithStoredAsync(AnalysisRequest request, CancellationToken stop)
+    async Task<(AnalysisRequest, AnalysedEvents?)> WithStoredAsync(AnalysisRequest request, CancellationToken stop)
     {
         if (request.Input is not EventsInput wanted)
             return (request, null);
@@ -130,7 +130,7 @@ sealed class AnalysisEngine(AnalysisSettings settings, PythonEngine python, Resu
         try
         {
             var stored = await Stored.ReadAsync(request.Tenant, wanted, deadline.Token);
-            return (request with { Input = stored.Input }, stored.Rows);
+            return (request with { Input = stored.Input }, stored.Events);
         }
         catch (OperationCanceledException)
         {

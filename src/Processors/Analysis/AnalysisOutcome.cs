@@ -10,8 +10,17 @@ namespace Pipeline.Processors.Analysis;
 /// <param name="Attempts">Of a request that came by the topic: how often it was executed.</param>
 sealed record AnalysisMetadata(string Engine, string AlgorithmVersion, TimeSpan Duration, long N, int? Worker = null, bool IsCached = false, int? Attempts = null)
 {
-    /// <summary>Of an input of stored events: what its values, or its rows, stand for.</summary>
-    public IReadOnlyList<string>? Rows { get; init; }
+    /// <summary>Of an input of stored events.</summary>
+    public AnalysedEvents? Events { get; init; }
+}
+
+/// <summary>Whose events were analysed: an erasure finds a result by the users that stand here, in fields of their own.</summary>
+/// <param name="Rows">What each value stands for: the begin of its bucket. Null where it is none.</param>
+/// <param name="Users">The users that the values stand for. Null where they do not.</param>
+/// <param name="UserId">The one user whose events were asked for.</param>
+sealed record AnalysedEvents(IReadOnlyList<string>? Rows, IReadOnlyList<string>? Users, string? UserId)
+{
+    public IEnumerable<string> Texts => [.. Rows ?? [], .. Users ?? [], UserId ?? ""];
 }
 
 /// <summary>What came of a request: a result or a fault.</summary>

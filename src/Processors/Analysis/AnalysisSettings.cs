@@ -1,7 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
 using Pipeline.Processors.Analysis.Python;
-using Pipeline.Processors.Analysis.Schedules;
 
 namespace Pipeline.Processors.Analysis;
 
@@ -99,8 +98,6 @@ public sealed class AnalysisSettings : PythonOptions, IValidatableObject
         // What sockaddr_un holds, less the suffix of the lock.
         if (GrpcSocket.Length > 0 && (!Path.IsPathRooted(GrpcSocket) || System.Text.Encoding.UTF8.GetByteCount(GrpcSocket) > 100))
             yield return new ValidationResult("It must be an absolute path of at most 100 bytes.", [nameof(GrpcSocket)]);
-        if (SchedulesFile.Length > 0 && ScheduleFile.Problem(SchedulesFile) is { } problem)
-            yield return new ValidationResult(problem, [nameof(SchedulesFile)]);
         if (GrpcMessageBytesMax > InFlightBytesMax)
             yield return new ValidationResult("GrpcMessageBytesMax must not exceed InFlightBytesMax.", [nameof(GrpcMessageBytesMax)]);
         if (System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)Float64BytesMax) > (ulong)InFlightBytesMax)

@@ -10,8 +10,7 @@ using Pipeline.Sinks.Postgres;
 namespace Pipeline.Processors.Analysis;
 
 /// <summary>What stored events come to as an input.</summary>
-/// <param name="Rows">What each value stands for: the begin of its bucket, or a user. Null where it is one event.</param>
-sealed record StoredInput(AnalysisInput Input, IReadOnlyList<string>? Rows);
+sealed record StoredInput(AnalysisInput Input, AnalysedEvents Events);
 
 /// <summary>
 /// Makes inputs of stored events: a series of one metric by hour, day or week (UTC), single durations, or a matrix of the users of a project. The metrics are those of docs/metrics.md, under the same names.
@@ -80,7 +79,7 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
             throw Invalid("metric", $"There is no metric {NearNames.Shown(input.Metric)}; near: {string.Join(", ", NearNames.Like(input.Metric, Figures.Keys.Append(Durations).Append(UserFeatures)).DefaultIfEmpty("none"))}. GET metrics/definitions lists them.");
         var edges = Edges(from, to, BucketOf(input.Bucket));
         var answer = await AskAsync(s => metrics.ReadAsync(new MetricsQuery(tenant, input.UserId, input.ProjectId) { Edges = edges }, s), stop);
-        return new StoredInput(new ValuesInput(Enumerable.Range(0, edges.Count - 1).Select(b => figure(answer.Figures(b))).ToArray()), [.. edges.SkipLast(1).Select(e => e.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture))]);
+        return new StoredInput(new ValuesInput(Enumerable.Range(0, edges.Count - 1).Select(b => figure(answer.Figures(b))).ToArray()), new AnalysedEvents([.. edges.SkipLast(1).Select(e => e.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture))], null, input.UserId));
     }
 
     async Task<StoredInput> DurationsAsync(string tenant, EventsInput input, (DateTime, DateTime) window, CancellationToken stop)
@@ -88,7 +87,7 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
         if (input.Bucket is not null)
             throw Invalid("bucket", "durations are single events' and have no bucket.");
         var values = await AskAsync(s => durations.ReadAsync(tenant, input.ProjectId, input.UserId, window, DurationsMax + 1, s), stop);
-        return values.Length <= DurationsMax ? new StoredInput(new ValuesInput(values), null) : throw TooMany($"There are more than {DurationsMax} durations; take a shorter window.");
+        return values.Length <= DurationsMax ? new StoredInput(new ValuesInput(values), new AnalysedEvents(null, null, input.UserId)) : throw TooMany($"There are more than {DurationsMax} durations; take a shorter window.");
     }
 
     async Task<StoredInput> FeaturesAsync(string tenant, string project, DateTime from, DateTime to, CancellationToken stop)
@@ -109,7 +108,7 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
         var present = answer.Parts.ToHashSet();
         users.RemoveAll(u => !present.Contains(u));
         var figures = users.ConvertAll(answer.Figures);
-        return new StoredInput(new ColumnsInput(Features, [.. Features.Select(name => (ReadOnlyMemory<double>)figures.Select(Figures[name]).ToArray())]), users);
+        return new StoredInput(new ColumnsInput(Features, [.. Features.Select(name => (ReadOnlyMemory<double>)figures.Select(Figures[name]).ToArray())]), new AnalysedEvents(null, users, null));
     }
 
     static List<DateTime> Edges(DateTime from, DateTime to, TimeSpan bucket)

@@ -21,8 +21,8 @@ static class AnalysisAnswer
             json.WritePropertyName("result");
             json.WriteRawValue(outcome.Result.Span, skipInputValidation: true);
         }
-        // Without its rows an answer about stored events says nothing of whom it speaks.
-        if ((withMetadata || outcome.Metadata?.Rows is not null) && outcome.Metadata is { } metadata)
+        // Without them an answer about stored events says nothing of whom it speaks.
+        if ((withMetadata || outcome.Metadata?.Events is not null) && outcome.Metadata is { } metadata)
             Write(json, metadata);
         json.WriteEndObject();
     }
@@ -65,14 +65,21 @@ static class AnalysisAnswer
         json.WriteBoolean("cached", metadata.IsCached);
         if (metadata.Attempts is { } attempts)
             json.WriteNumber("attempts", attempts);
-        if (metadata.Rows is { } rows)
-        {
-            json.WriteStartArray("rows");
-            foreach (var row in rows)
-                json.WriteStringValue(row);
-            json.WriteEndArray();
-        }
+        Write(json, "rows", metadata.Events?.Rows);
+        Write(json, "users", metadata.Events?.Users);
+        if (metadata.Events?.UserId is { } user)
+            json.WriteString("user_id", user);
         json.WriteEndObject();
+    }
+
+    static void Write(Utf8JsonWriter json, string name, IReadOnlyList<string>? texts)
+    {
+        if (texts is null)
+            return;
+        json.WriteStartArray(name);
+        foreach (var text in texts)
+            json.WriteStringValue(text);
+        json.WriteEndArray();
     }
 
     /// <summary>What the request, its values or its algorithm are at fault for is 4xx; what may succeed later is 429, 503 or 504. Nothing that a client sends is a 500.</summary>

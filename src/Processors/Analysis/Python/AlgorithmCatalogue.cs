@@ -52,15 +52,25 @@ sealed class AlgorithmCatalogue(string folder)
         Set(files => files.SetItem(file, new([.. algorithms.Select(a => new AlgorithmEntry(a, file, digest))], algorithms.Count == 0 ? "it holds no algorithm" : null)));
     }
 
-    /// <param name="isLate">It did not answer in time: it counts as changed at the next look, the first few times.</param>
+    /// <param name="isLate">It did not answer in time: it counts as changed at the next look, the first few times, and what was known of it is until then.</param>
     public void Failed(string file, string reason, bool isLate)
     {
-        Set(files => files.SetItem(file, new([], reason)));
-        if (isLate && _late.AddOrUpdate(file, 1, (_, times) => times + 1) < LateMax)
+        var again = isLate && _late.AddOrUpdate(file, 1, (_, times) => times + 1) < LateMax;
+        Set(files => files.SetItem(file, new(again && files.TryGetValue(file, out var before) ? before.Entries : [], reason)));
+        if (again)
             Forget(file);
+        else
+            _late.TryRemove(file, out _);
     }
 
-    public void Gone(string file) => Set(files => files.Remove(file));
+    /// <summary>Whether files are to be asked again that did not answer in time: what they hold is not known.</summary>
+    public bool IsLate => !_late.IsEmpty;
+
+    public void Gone(string file)
+    {
+        _late.TryRemove(file, out _);
+        Set(files => files.Remove(file));
+    }
 
     void Set(Func<ImmutableSortedDictionary<string, FileAlgorithms>, ImmutableSortedDictionary<string, FileAlgorithms>> change)
     {

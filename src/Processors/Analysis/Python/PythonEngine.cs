@@ -170,8 +170,9 @@ sealed class PythonEngine(PythonOptions options, TimeProvider clock, ILogger<Pyt
         try
         {
             using var timer = new PeriodicTimer(options.PythonWatchInterval, clock);
-            await LookAsync(either.Token);
             // Not before: until the folder was read, a name that is not known may be one of Python's.
+            while (!await LookAsync(either.Token))
+                await timer.WaitForNextTickAsync(either.Token);
             _state = new(PythonStatus.Ready, "") { Interpreter = interpreter, Process = zygote.ProcessId, Version = hello.Python, Libraries = hello.Libraries, Isolation = hello.Isolation, Restarts = _restarts };
             log.PythonReady(hello.Python, interpreter, Words(hello.Libraries), Words(hello.Isolation));
             _ready.TrySetResult();
@@ -188,7 +189,8 @@ sealed class PythonEngine(PythonOptions options, TimeProvider clock, ILogger<Pyt
         }
     }
 
-    async Task LookAsync(CancellationToken stop)
+    /// <returns>False where the folder could not be read.</returns>
+    async Task<bool> LookAsync(CancellationToken stop)
     {
         IReadOnlyList<string> files;
         bool others;
@@ -199,12 +201,13 @@ sealed class PythonEngine(PythonOptions options, TimeProvider clock, ILogger<Pyt
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // It changes while we look, or cannot be read: at the next look.
-            return;
+            return false;
         }
         if (others)
             _pool.Renew();
         foreach (var file in files)
             await DiscoverAsync(file, stop);
+        return true;
     }
 
     /// <summary>Asks a worker what a file holds. What importing it does, be it a crash, is the file's own fault and costs no other.</summary>

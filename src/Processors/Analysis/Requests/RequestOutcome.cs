@@ -18,7 +18,7 @@ static class RequestOutcome
     public static AnalysisOutcome Bounded(AnalysisOutcome outcome)
     {
         // A character takes at most six bytes, as \uFFFD.
-        var bytes = outcome.Result.Length + (outcome.Metadata?.Rows?.Sum(r => (6L * r.Length) + 3) ?? 0);
+        var bytes = outcome.Result.Length + (outcome.Metadata?.Events?.Texts.Sum(t => (6L * t.Length) + 3) ?? 0);
         return bytes <= ResultBytesMax ? outcome
             : AnalysisOutcome.Failed(AnalysisFaultCode.TooLarge, $"The result has up to {bytes} bytes, more than the topic's {ResultBytesMax}; ask for it with POST analyze.");
     }

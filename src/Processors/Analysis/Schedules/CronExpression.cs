@@ -8,7 +8,7 @@ namespace Pipeline.Processors.Analysis.Schedules;
 /// </summary>
 sealed class CronExpression
 {
-    /// <summary>Eight years hold every combination of a date and a weekday, across a century without a leap day too.</summary>
+    /// <summary>Forty years hold a 29 February of every weekday, across a century without one too.</summary>
     const int DaysMax = 366 * 40;
 
     static readonly (string Name, int Least, int Most)[] Fields = [("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7)];

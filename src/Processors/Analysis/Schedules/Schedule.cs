@@ -63,7 +63,8 @@ sealed record Schedule(string Name, string Tenant, string Algorithm, CronExpress
     {
         var (from, to) = Window(due);
         var buffer = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(buffer);
+        // As others write it, so that bytes that name a user do so as they are.
+        using var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         json.WriteStartObject();
         json.WriteString("request_id", id);
         json.WriteString("algorithm", Algorithm);

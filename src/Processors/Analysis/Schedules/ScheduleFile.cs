@@ -94,7 +94,14 @@ static class ScheduleFile
         foreach (var (least, needed) in ((string, bool)[])[("least_days", each != ScheduleEach.None), ("least_users", each == ScheduleEach.Project)])
             if (!needed && input.Text(least) is not null)
                 throw input.Wrong(least, $"{least} chooses among those of each{(least == "least_users" ? ": project" : "")}.");
-        return new ScheduleInput(input.Required("metric"), bucket, Window(input), each, project, user, input.Number("least_days", 1, 10_000), input.Number("least_users", 1, 10_000));
+        var (metric, window) = (input.Required("metric"), Window(input));
+        if (metric == StoredInputs.UserFeatures && (project is null && each != ScheduleEach.Project || user is not null || each == ScheduleEach.User))
+            throw input.Wrong("metric", "user_features are those of a project's users: each: project or a project_id is required.");
+        if (bucket is not null && metric is StoredInputs.UserFeatures or StoredInputs.Durations)
+            throw input.Wrong("bucket", $"{metric} have no bucket.");
+        if (window / (bucket switch { "hour" => TimeSpan.FromHours(1), "week" => TimeSpan.FromDays(7), _ => TimeSpan.FromDays(1) }) is < 1 or > StoredInputs.BucketsMax)
+            throw input.Wrong("window", $"window must have 1 to {StoredInputs.BucketsMax} buckets.");
+        return new ScheduleInput(metric, bucket, window, each, project, user, input.Number("least_days", 1, 10_000), input.Number("least_users", 1, 10_000));
     }
 
     static CronExpression Cron(Mapping fields)
@@ -172,7 +179,7 @@ static class ScheduleFile
                 "true" => JsonValue.Create(true),
                 "false" => JsonValue.Create(false),
                 _ when long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole) => JsonValue.Create(whole),
-                _ when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
+                _ when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) => JsonValue.Create(number),
                 _ => JsonValue.Create(text),
             },
             YamlScalarNode scalar => JsonValue.Create(scalar.Value),

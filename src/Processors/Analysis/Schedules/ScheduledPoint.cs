@@ -8,7 +8,7 @@ namespace Pipeline.Processors.Analysis.Schedules;
 
 /// <summary>
 /// A run's result as points of measurement <c>scheduled_analyses</c>: its numbers as one point at the time at which it was due (<c>part=run</c>), its arrays as one point for each value of the input
-/// (<c>part=row</c>: at its bucket, or of its user) or for each bucket after the window (<c>part=ahead</c>). The next run's point of the same bucket takes the place of this one's.
+/// (<c>part=row</c>: at its bucket, or of its user) or for each bucket after the window (<c>part=ahead</c>). A later run's point of the same bucket takes the place of this one's; a run that ends after a later one has its numbers alone.
 /// </summary>
 static class ScheduledPoint
 {
@@ -21,12 +21,13 @@ static class ScheduledPoint
         var result = parsed.RootElement;
         var (due, tags) = (run.Run.DueAt, Tags(schedule, run.Run));
         Point(lines, tags("run", run.Run.UserId), due, result.EnumerateObject().Where(f => f.Value.ValueKind is JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False).Select(f => (f.Name, f.Value)));
-        var rows = Rows(run.Metadata);
-        for (var i = 0; i < rows.Count; i++)
-        {
-            var isTime = schedule.Input.Metric != StoredInputs.UserFeatures;
-            Point(lines, tags("row", isTime ? run.Run.UserId : rows[i]), isTime ? DateTime.Parse(rows[i], CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal) : due, At(result, schedule.Points.Rows, i));
-        }
+        if (!run.IsLatest)
+            return;
+        var (times, users) = (Texts(run.Metadata, "rows"), Texts(run.Metadata, "users"));
+        for (var i = 0; i < times.Count; i++)
+            Point(lines, tags("row", run.Run.UserId), DateTime.Parse(times[i], CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal), At(result, schedule.Points.Rows, i));
+        for (var i = 0; i < users.Count; i++)
+            Point(lines, tags("row", users[i]), due, At(result, schedule.Points.Rows, i));
         var first = schedule.Window(due).To;
         var steps = schedule.Points.Ahead.Select(name => Array(result, name) is { } array ? array.GetArrayLength() : 0).DefaultIfEmpty(0).Max();
         for (var i = 0; i < steps; i++)
@@ -36,12 +37,12 @@ static class ScheduledPoint
     static Func<string, string?, (string, string?)[]> Tags(Schedule schedule, ScheduledRun run) => (part, user) =>
         [("algorithm", schedule.Algorithm), ("part", part), ("project_id", run.ProjectId), ("schedule", schedule.Name), ("user_id", user)];
 
-    static List<string> Rows(string? metadata)
+    static List<string> Texts(string? metadata, string name)
     {
         if (metadata is null)
             return [];
         using var parsed = JsonDocument.Parse(metadata);
-        return parsed.RootElement.TryGetProperty("rows", out var rows) && rows.ValueKind == JsonValueKind.Array ? [.. rows.EnumerateArray().Select(r => r.GetString()!)] : [];
+        return parsed.RootElement.TryGetProperty(name, out var rows) && rows.ValueKind == JsonValueKind.Array ? [.. rows.EnumerateArray().Select(r => r.GetString()!)] : [];
     }
 
     static JsonElement? Array(JsonElement result, string name) => result.TryGetProperty(name, out var array) && array.ValueKind == JsonValueKind.Array ? array : null;
@@ -55,7 +56,9 @@ static class ScheduledPoint
         var any = false;
         foreach (var (name, value) in fields)
         {
-            if (value.ValueKind is not (JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False))
+            var isNumber = value.ValueKind == JsonValueKind.Number;
+            // What no field can hold would cost the whole line.
+            if (name.Length == 0 || (isNumber ? !double.IsFinite(value.GetDouble()) : value.ValueKind is not (JsonValueKind.True or JsonValueKind.False)))
                 continue;
             if (!any)
                 Begin(lines, tags);
@@ -64,7 +67,7 @@ static class ScheduledPoint
             // One of ours means how many points there are.
             lines.FieldKey(Encoding.UTF8.GetBytes(name is "count" or "time" ? $"result_{name}" : name));
             lines.Raw("="u8);
-            if (value.ValueKind == JsonValueKind.Number)
+            if (isNumber)
                 lines.Float(value.GetDouble());
             else
                 lines.Raw(value.ValueKind == JsonValueKind.True ? "true"u8 : "false"u8);

@@ -1,10 +1,11 @@
 using System.Text;
 using System.Text.Json;
+using Pipeline.Contracts.Analysis;
 using Pipeline.Contracts.Events;
 
 namespace Pipeline.Sinks.Postgres.Erasure;
 
-/// <summary>Whose a dead letter is, as far as its bytes tell: the event's user, else the record's key, which is the user by contract.</summary>
+/// <summary>Whose a dead letter is, as far as its bytes tell: the event's user, the one whose events a request wants analysed, else the record's key, which is the user by contract.</summary>
 readonly record struct LetterUser(string? UserId, long? TimestampUs)
 {
     /// <summary>Bytes that ended or threw at their reader are not read again, here as little as anywhere else.</summary>
@@ -22,6 +23,9 @@ readonly record struct LetterUser(string? UserId, long? TimestampUs)
             Span<byte> scratch = stackalloc byte[JsonStrings.DecodedKeyBytesMax];
             if (parsed.UserId.Kind == JsonTokenType.String && JsonStrings.HasOnlyScalarEscapes(value) && JsonStrings.TryDecodeKey(parsed.UserId, value, scratch, out var text))
                 return new LetterUser(Encoding.UTF8.GetString(text), parsed.TimestampUs == 0 ? null : parsed.TimestampUs);
+            // A request for an analysis of one user's events.
+            if (AnalysisRequestReader.Read(value, out var request) is null && request!.Input is EventsInput { UserId: { } asked })
+                return new LetterUser(asked, null);
         }
         return new LetterUser(key is null ? null : Encoding.UTF8.GetString(key), null);
     }

@@ -21,10 +21,12 @@ public sealed class PostgresErasure(NpgsqlDataSource sessions, Action<ErasurePoi
         "objects WHERE tenant = $1 AND $2 IN ((created).user_id, (completed).user_id, (deleted).user_id, (saved).user_id)", "tasks WHERE tenant = $1 AND $2 IN (submitted_by, item_by)",
     ];
 
-    /// <summary>Answers about stored events say of whom they speak. What was computed of them goes whole: it cannot be computed anew without them.</summary>
-    const string Analyses = "control.tasks WHERE tenant = $1 AND submitted_at <= $3 AND metadata IS NOT NULL AND (metadata::jsonb -> 'rows') ? $2";
+    /// <summary>
+    /// Answers about stored events say of whom they speak. What was computed of them goes whole, whenever: until the events are gone, requests that came after the wish read them too.
+    /// </summary>
+    const string Analyses = "control.tasks WHERE tenant = $1 AND metadata IS NOT NULL AND ((metadata::jsonb -> 'users') ? $2 OR metadata ->> 'user_id' = $2)";
 
-    const string Scheduled = "control.scheduled_runs WHERE tenant = $1 AND user_id = $2 AND due_at <= $3";
+    const string Scheduled = "control.scheduled_runs WHERE tenant = $1 AND user_id = $2";
 
     const string DeleteScheduled = $"""
         WITH run AS (DELETE FROM {Scheduled} RETURNING tenant, request_id), task AS (DELETE FROM control.tasks t USING run WHERE t.tenant = run.tenant AND t.request_id = run.request_id)
@@ -43,10 +45,10 @@ public sealed class PostgresErasure(NpgsqlDataSource sessions, Action<ErasurePoi
         }
         await using var control = await sessions.OpenConnectionAsync(stop);
         deleted["dead_letters"] = deleted.GetValueOrDefault("dead_letters") + await DeadLetterErasure.DeleteAsync(control, "control.dead_letters", request, stop);
-        await using var analyses = StoredEvents.Command(control, $"DELETE FROM {Analyses}", (request.Tenant, NpgsqlDbType.Text), (request.UserId, NpgsqlDbType.Text), (request.ReceivedUntil, NpgsqlDbType.TimestampTz));
+        await using var analyses = StoredEvents.Command(control, $"DELETE FROM {Analyses}", (request.Tenant, NpgsqlDbType.Text), (request.UserId, NpgsqlDbType.Text));
         deleted["analyses"] = await analyses.ExecuteNonQueryAsync(stop);
         // Whom they are about is told by the schedules' own list: a series of days names nobody.
-        await using var scheduled = StoredEvents.Command(control, DeleteScheduled, (request.Tenant, NpgsqlDbType.Text), (request.UserId, NpgsqlDbType.Text), (request.ReceivedUntil, NpgsqlDbType.TimestampTz));
+        await using var scheduled = StoredEvents.Command(control, DeleteScheduled, (request.Tenant, NpgsqlDbType.Text), (request.UserId, NpgsqlDbType.Text));
         deleted["scheduled_runs"] = (long)(await scheduled.ExecuteScalarAsync(stop))!;
         return deleted;
     }

@@ -81,8 +81,8 @@ public sealed class Tombstones
     /// <summary>Whether events of this user were ever erased.</summary>
     public bool Names(string tenant, string userId) => Of(tenant, userId) is not null;
 
-    /// <summary>Until when what came of this user is covered by some tombstone, of all times or not; null when by none.</summary>
-    public DateTime? LastReceived(string tenant, string userId) => Of(tenant, userId) is { } tombstones ? DateTime.UnixEpoch.AddMicroseconds(tombstones.Max(t => t.ReceivedUntilUs)) : null;
+    /// <summary>The hash by which a user of whom events were erased is known; null for others.</summary>
+    public byte[]? HashOf(string tenant, string userId) => Names(tenant, userId) ? Hash(_key, tenant, userId) : null;
 
     List<Tombstone>? Of(string tenant, string userId)
     {

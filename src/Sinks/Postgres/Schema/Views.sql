@@ -24,7 +24,7 @@ FROM control.tasks;
 CREATE VIEW scheduled_results AS
 SELECT r.tenant, r.schedule, r.due_at, r.project_id, r.user_id, t.algorithm, (ARRAY['submitted', 'queued', 'scheduled', 'running', 'failed', 'retrying', 'completed', 'abandoned', 'cancelled'])[t.state] AS state,
        t.finished_at, t.result, t.metadata, t.error_code, t.error_message, r.points_at, r.points_fault, r.request_id
-FROM control.scheduled_runs r JOIN control.tasks t USING (tenant, request_id);
+FROM control.scheduled_runs r JOIN control.tasks t USING (tenant, request_id, digest);
 
 -- The promise as a query: difference is 0 in every snapshot. In flight is the log's end minus next_offset, which only Kafka knows.
 CREATE VIEW conservation AS

@@ -90,7 +90,7 @@ public sealed class DiscoveryTests
         await using var folder = new PythonFolder(misbehaving: false);
         var go = Path.Combine(folder.Folder, ".go");
         folder.Write("late.py", $"import os, time\n\nwhile not os.path.exists('{go}'):\n    time.sleep(0.01)\n\ndef late(data, params): return {{}}\n");
-        var engine = await folder.NeededAsync(o => o.PythonImportTimeout = TimeSpan.FromSeconds(2));
+        var engine = await folder.NeededAsync(o => o.PythonImportTimeout = TimeSpan.FromSeconds(5));
         Assert.Equal(["late.py"], engine.Catalogue.Faults.Select(f => f.File));
         File.WriteAllText(go, "");
         await Until.TrueAsync("it is found", Plenty, () => engine.Catalogue.Entries.ContainsKey("late") && engine.Catalogue.Faults.Count == 0);

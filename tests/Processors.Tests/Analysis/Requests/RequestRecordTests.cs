@@ -48,7 +48,7 @@ public sealed class RequestRecordTests
         Assert.Contains("\"attempts\":2", result.Metadata, StringComparison.Ordinal);
         Assert.Equal(AnalysisFaultCode.TooLarge, RequestOutcome.Bounded(whole with { Result = new byte[RequestOutcome.ResultBytesMax + 1] }).Fault!.Reason);
         // Also where it is not the result that is large.
-        Assert.Equal(AnalysisFaultCode.TooLarge, RequestOutcome.Bounded(new AnalysisOutcome("{}"u8.ToArray(), null, metadata with { Rows = [.. Enumerable.Repeat(new string('u', 128), 10_000)] })).Fault!.Reason);
+        Assert.Equal(AnalysisFaultCode.TooLarge, RequestOutcome.Bounded(new AnalysisOutcome("{}"u8.ToArray(), null, metadata with { Events = new AnalysedEvents(null, [.. Enumerable.Repeat(new string('u', 128), 10_000)], null) })).Fault!.Reason);
     }
 
     [Fact]

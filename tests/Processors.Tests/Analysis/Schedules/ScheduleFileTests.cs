@@ -10,7 +10,7 @@ public sealed class ScheduleFileTests
     const string Good = """
         - name: speed
           algorithm: anomaly_detection
-          parameters: { method: mad, threshold: 2.5, missing: skip, flags: [true, null, "7", 7] }
+          parameters: { method: mad, threshold: 2.5, missing: skip, flags: [true, null, "7", 7, .5e999, NaN] }
           cron: "20 4 * * *"
           input:
             metric: annotations_per_hour
@@ -43,7 +43,7 @@ public sealed class ScheduleFileTests
         var (task, bytes) = schedule.Request(due, "p", "anna");
         Assert.Null(AnalysisRequestReader.Read(bytes, out var request));
         Assert.Equal((task.Key.RequestId, "anomaly_detection", AnalysisPriority.Low, 300_000), (request!.RequestId, request.Algorithm, request.Priority, request.Options.TimeoutMs));
-        Assert.Equal("""{"method":"mad","threshold":2.5,"missing":"skip","flags":[true,null,"7",7]}""", request.Parameters!.Value.GetRawText());
+        Assert.Equal("""{"method":"mad","threshold":2.5,"missing":"skip","flags":[true,null,"7",7,".5e999","NaN"]}""", request.Parameters!.Value.GetRawText());
         // Whole days: 90 of them, until the last midnight.
         var midnight = new DateTimeOffset(2026, 11, 22, 0, 0, 0, TimeSpan.Zero);
         Assert.Equal(new EventsInput("annotations_per_hour", "p", "anna", midnight.AddDays(-90), midnight, "day"), request.Input);
@@ -80,6 +80,10 @@ public sealed class ScheduleFileTests
     [InlineData("{ method: mad,", "{ method: mad, {", "", "no YAML")]
     [InlineData("- name: speed", "- name: \"speed", "line", "")]
     [InlineData("- name: speed", "- name: sp/eed", "line 1", "letters")]
+    [InlineData("metric: annotations_per_hour", "metric: user_features", "line 6", "each: project")]
+    [InlineData("metric: annotations_per_hour", "metric: durations", "line 7", "no bucket")]
+    [InlineData("window: 90d", "window: 12h", "line 8", "1 to 10000 buckets")]
+    [InlineData("bucket: day\n    window: 90d", "bucket: hour\n    window: 417d", "line 8", "1 to 10000 buckets")]
     [InlineData("points:", "priority: urgent\n  points:", "line 11", "high, normal or low")]
     [InlineData("points:", "timeout_seconds: 0\n  points:", "line 11", "86400")]
     public void What_is_wrong_is_told_with_its_line(string part, string wrong, string line, string text)
