@@ -57,7 +57,7 @@ public sealed class ProcessorsOptions : IValidatableObject
     [Range(1024, 256 * 1024 * 1024)]
     public int QueueBytesMax { get; set; } = 4 * 1024 * 1024;
 
-    /// <summary>Batches that one road works on at a time, whatever the number of its partitions. Default 3.</summary>
+    /// <summary>Batches that one road works on at a time, whatever the number of its partitions. Role analysis has a number of its own (Pipeline:Analysis). Default 3.</summary>
     [Range(1, 64)]
     public int ConcurrentBatchesMax { get; set; } = 3;
 

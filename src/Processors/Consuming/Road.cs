@@ -58,6 +58,9 @@ public interface IRoad
     /// <summary>How long a batch that is not full waits for more records; null where that is the settings' affair.</summary>
     TimeSpan? Linger => null;
 
+    /// <summary>Batches of this road that are under way at a time; null where that is the settings' affair.</summary>
+    int? ConcurrentBatchesMax => null;
+
     IPartitionRoad Open(TopicPartition partition);
 }
 

@@ -27,7 +27,7 @@ sealed class RoadHost(
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, services.Stop.Refusing);
         await ready.WaitAsync(ending.Token);
         await services.Topics.EnsureAsync(ending.Token);
-        var settings = new WorkerSettings(road.Name, options.Value, new Turns(options.Value.ConcurrentBatchesMax), services.Clock, services.Metrics, services.Log, services.Stop.Abandoning, Fail);
+        var settings = new WorkerSettings(road.Name, options.Value, new Turns(road.ConcurrentBatchesMax ?? options.Value.ConcurrentBatchesMax), services.Clock, services.Metrics, services.Log, services.Stop.Abandoning, Fail);
         settings = settings with { Linger = road.Linger ?? settings.Linger };
         var poller = new RecordPoller(road, kafka.Value.Consumer(road.Name), (p, owner) => new PartitionWorker(p, road.Open(p), owner, settings), services.Metrics, services.Log);
         _poller = poller;

@@ -7,7 +7,10 @@ using Pipeline.Sinks.Postgres;
 namespace Pipeline.Processors.Analysis.Requests;
 
 /// <param name="Refusing">From here on the process stops: what is under way ends, nothing new is begun.</param>
-sealed record AnalysisRoadSettings(CommittedPlace Place, RequestWork Work, RecordReading Reading, ProcessorMetrics Metrics, TimeProvider Clock, CancellationToken Refusing);
+sealed record AnalysisRoadSettings(CommittedPlace Place, RequestWork Work, RecordReading Reading, ProcessorMetrics Metrics, TimeProvider Clock, CancellationToken Refusing)
+{
+    public required int ConcurrentBatchesMax { get; init; }
+}
 
 /// <summary>Executes the requests of <c>analysis.requests</c>. Offsets live in Kafka and move after every outcome is recorded.</summary>
 sealed class AnalysisRoad(KafkaOptions kafka, AnalysisRoadSettings settings) : IRoad
@@ -18,6 +21,8 @@ sealed class AnalysisRoad(KafkaOptions kafka, AnalysisRoadSettings settings) : I
 
     /// <summary>Somebody waits for each. Under load, what arrives during one batch makes the next one.</summary>
     public TimeSpan? Linger => TimeSpan.Zero;
+
+    public int? ConcurrentBatchesMax => settings.ConcurrentBatchesMax;
 
     public IPartitionRoad Open(TopicPartition partition) => new AnalysisPartition(partition, kafka.Requests.First(t => t.Name == partition.Topic), settings);
 }

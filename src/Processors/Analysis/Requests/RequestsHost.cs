@@ -38,7 +38,8 @@ static class RequestsHost
         services.AddSingleton<IHostedService>(p => new JobReceiver(p.GetRequiredService<RequestWork>(), p.GetRequiredService<RetryLadder>(), p.GetRequiredService<JobPublisher>(),
             p.GetRequiredService<FailureTools>(), p.GetRequiredService<WeightedTurns>(), Settings(p).JobsMax));
         ProcessorsHost.AddRoad(services, (p, host) => new AnalysisRoad(Kafka(p), new AnalysisRoadSettings(Place(p, host, Roles.Analysis), p.GetRequiredService<RequestWork>(),
-            p.GetRequiredService<RecordReading>(), p.GetRequiredService<ProcessorMetrics>(), TimeProvider.System, p.GetRequiredService<GracefulStop>().Refusing)),
+            p.GetRequiredService<RecordReading>(), p.GetRequiredService<ProcessorMetrics>(), TimeProvider.System, p.GetRequiredService<GracefulStop>().Refusing)
+            { ConcurrentBatchesMax = Settings(p).ConcurrentBatchesMax }),
             async p => await Task.WhenAll(p.GetRequiredService<SchemaAtStart>().Ready, p.GetRequiredService<TopologyAtStart>().Ready));
     }
 

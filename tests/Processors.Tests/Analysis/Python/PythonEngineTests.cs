@@ -23,7 +23,7 @@ public sealed class PythonEngineTests
         Assert.All(engine.Catalogue.Entries.Values, e => Assert.Equal("object", e.Algorithm.Parameters.GetProperty("type").GetString()));
         var outcome = await CallAsync(engine, "kmeans", [1, 2, 3, 4, 5], """{"k": 2}""");
         Assert.Equal(2.5, outcome.Result!.Json.GetProperty("inertia").GetDouble(), 1e-12);
-        Assert.Equal("1.0", outcome.Version);
+        Assert.Equal("1.1", outcome.Version);
         outcome = await engine.CallAsync(new PythonCall { Algorithm = "sentiment_analysis", Texts = ["VADER is smart, handsome, and funny!", "naïve “quotes” 😀 \u0000"], Deadline = Plenty }, CancellationToken.None);
         Assert.Equal(0.8439, outcome.Result!.Json.GetProperty("scores")[0].GetProperty("compound").GetDouble());
         double[] x = [1, 2, 3, 4], y = [3, 5, 7, 9.5];
