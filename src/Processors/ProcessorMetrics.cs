@@ -62,7 +62,7 @@ sealed class ProcessorMetrics
         _analyses = meter.CreateCounter<long>("pipeline_analysis_executions", description: "Requests that the engine ended, whoever asked, by algorithm, engine (native, python) and outcome: completed, cached, or a fault's code.");
         _analysisTime = meter.CreateHistogram<double>("pipeline_analysis_seconds", "s", "What completed executions took, by algorithm and engine.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 300] });
-        _requests = meter.CreateCounter<long>("pipeline_analysis_requests", description: "Records of analysis.requests that were read, by outcome: executed, job (waits in a queue of its priority), invalid, conflict, too_late, ended_before, set_aside.");
+        _requests = meter.CreateCounter<long>("pipeline_analysis_requests", description: "Records of analysis.requests that were read, by outcome: executed, job (waits in a queue of its priority), invalid, conflict, too_late, ended_before, set_aside, set_aside_before.");
         _answers = meter.CreateCounter<long>("pipeline_analysis_answers", description: "Results that results-postgres read, by outcome: stored, known (the task had ended), invalid.");
         _delay = meter.CreateHistogram<double>("pipeline_process_delay_seconds", "s", "From the broker's time of a batch's oldest event to its commit.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800] });

@@ -70,7 +70,7 @@ sealed class AnalysisPartition(TopicPartition partition, TopicOptions topic, Ana
         settings.Metrics.RequestRead(outcome);
         if (outcome is "invalid" or "conflict" or "too_late")
             Counts += new PartitionCounts(DeadLetters: 1);
-        else if (outcome == "ended_before")
+        else if (outcome is "ended_before" or "set_aside_before")
             Counts += new PartitionCounts(Duplicates: 1);
         else if (outcome is "job" or "set_aside")
             Counts += new PartitionCounts(HandedOver: 1);

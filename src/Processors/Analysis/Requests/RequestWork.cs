@@ -236,6 +236,9 @@ sealed class RequestWork(RequestTools tools)
                 case Admission.TooLate:
                     Failed.Add((request, RequestOutcome.TooLate));
                     return "too_late";
+                case Admission.TriedAlone:
+                    // By a life that ended before this record's offset was committed.
+                    return "set_aside_before";
                 case Admission.Begun:
                     // Whoever began may have died of it: it is tried alone, where that ends as a dead letter.
                     Aside.Add(request);

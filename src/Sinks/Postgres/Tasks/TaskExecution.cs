@@ -20,6 +20,9 @@ public enum Admission
 
     /// <summary>It was given up because nobody had read it, before it was read.</summary>
     TooLate = 5,
+
+    /// <summary>As <see cref="Begun"/>, by a process that tried it alone: its message is still there, and one more would cost more processes their lives.</summary>
+    TriedAlone = 6,
 }
 
 /// <summary>Whether a task may be executed here now.</summary>
@@ -41,12 +44,15 @@ public enum Claim
 /// <param name="lease">How long an execution counts as alive without being renewed.</param>
 public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeSpan lease)
 {
+    /// <summary>Longer than a log's offset takes to be committed, over some restarts; after that a record that is read again, as when a queue was lost, is set aside anew.</summary>
+    const string AloneKnownFor = "10 minutes";
+
     static readonly string AdmitSql = $"""
         WITH given AS (
             SELECT * FROM unnest($1, $2, $3, $4, $5, $6) WITH ORDINALITY AS g(tenant, request_id, digest, algorithm, priority, runs, i)
         ), found AS (
             SELECT g.i, g.runs, t.tenant, t.request_id, t.state, t.digest = g.digest AS same, t.state = 4 AND t.owner IS DISTINCT FROM $7 AS begun,
-                coalesce(t.error_code = '{TaskAnswers.NotRead}', false) AS unread
+                coalesce(t.error_code = '{TaskAnswers.NotRead}', false) AS unread, coalesce(t.tried_alone_at > clock_timestamp() - interval '{AloneKnownFor}', false) AS alone
             FROM given g JOIN control.tasks t USING (tenant, request_id) ORDER BY t.tenant, t.request_id FOR UPDATE OF t
         ), known AS (
             UPDATE control.tasks t SET {TaskColumns.Enter("2")}, owner = NULL, lease_until = NULL
@@ -62,7 +68,7 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
             FROM given g WHERE NOT EXISTS (SELECT FROM found f WHERE f.i = g.i)
             ON CONFLICT DO NOTHING RETURNING tenant, request_id
         )
-        SELECT i, CASE WHEN NOT same THEN 3 WHEN unread THEN 5 WHEN state >= 7 THEN 2 WHEN begun THEN 4 ELSE 1 END FROM found
+        SELECT i, CASE WHEN NOT same THEN 3 WHEN unread THEN 5 WHEN state >= 7 THEN 2 WHEN begun AND alone THEN 6 WHEN begun THEN 4 ELSE 1 END FROM found
         UNION ALL SELECT i, 1 FROM given JOIN inserted USING (tenant, request_id)
         """;
 
@@ -71,7 +77,8 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
             SELECT state, state = 4 AND owner IS DISTINCT FROM $3 AS others, coalesce(lease_until > clock_timestamp(), false) AS alive
             FROM control.tasks WHERE tenant = $1 AND request_id = $2 FOR UPDATE
         ), claimed AS (
-            UPDATE control.tasks t SET {TaskColumns.Enter("3", "4")}, attempts = t.attempts + 1, owner = $3, lease_until = clock_timestamp() + $4
+            UPDATE control.tasks t SET {TaskColumns.Enter("3", "4")}, attempts = t.attempts + 1, owner = $3, lease_until = clock_timestamp() + $4,
+                tried_alone_at = CASE WHEN $5 THEN clock_timestamp() ELSE t.tried_alone_at END
             FROM seen WHERE t.tenant = $1 AND t.request_id = $2 AND seen.state < 7 AND (NOT seen.others OR (NOT seen.alive AND $5))
         )
         SELECT CASE WHEN state >= 7 THEN 2 WHEN NOT others THEN 1 WHEN alive THEN 3 WHEN $5 THEN 1 ELSE 4 END FROM seen
@@ -119,7 +126,7 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
     }
 
     /// <summary>Becomes the one who executes it.</summary>
-    /// <param name="takeOver">Whether a process that vanished while executing it is succeeded.</param>
+    /// <param name="takeOver">Whether it is tried alone, so that a process that vanished while executing it is succeeded.</param>
     public async Task<Claim> ClaimAsync(TaskKey task, bool takeOver, CancellationToken stop)
     {
         await using var command = database.CreateCommand(ClaimSql);

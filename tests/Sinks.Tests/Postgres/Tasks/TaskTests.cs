@@ -104,6 +104,11 @@ public sealed class TaskTests
         Assert.Equal(Claim.Vanished, await two.ClaimAsync(Key("b"), false, Stop));
         Assert.Equal(Claim.Ours, await two.ClaimAsync(Key("b"), true, Stop));
         Assert.Equal("1,2,3,4,3,4|2|two", await StateAsync(store, "b"));
+        // Read once more from its topic while that message is there: no second one is made of it, but after a while, when it may be lost.
+        Assert.Equal([Admission.TriedAlone, Admission.Begun], await brief.AdmitAsync([(Task("b"), true), (Task("a"), true)], Stop));
+        Assert.Equal("1,2,3,4,3,4|2|two", await StateAsync(store, "b"));
+        await store.Database.RowsAsync("UPDATE control.tasks SET tried_alone_at = tried_alone_at - interval '10 minutes'", _ => 0);
+        Assert.Equal([Admission.Begun], await brief.AdmitAsync([(Task("b"), true)], Stop));
         // The one that lost it notes no retry of it.
         await brief.RetryAsync([Key("b")], Stop);
         await two.RetryAsync([Key("b")], Stop);
