@@ -24,6 +24,12 @@ unsafe interface ILanes<T>
     /// <summary>a · b + c, rounded once.</summary>
     static abstract T Fma(T a, T b, T c);
 
+    /// <summary>a + b, the same to the bit, by the units that multiply. Zen has two units that only add beside two that fuse; a loop that does nothing but add keeps half of them idle without it.</summary>
+    static abstract T SumFused(T a, T b);
+
+    /// <summary>a − b, as <see cref="SumFused"/>.</summary>
+    static abstract T DifferenceFused(T a, T b);
+
     /// <summary>The lesser of each pair, and <paramref name="b"/> where they are equal or one is NaN.</summary>
     static abstract T Min(T a, T b);
 
@@ -82,8 +88,8 @@ static unsafe class Lanes
     public static T Lost<T>(T a, T b, T sum)
         where T : struct, ILanes<T>
     {
-        var fromB = sum - a;
-        return (a - (sum - fromB)) + (b - fromB);
+        var fromB = T.DifferenceFused(sum, a);
+        return T.SumFused(a - (sum - fromB), T.DifferenceFused(b, fromB));
     }
 
     /// <summary>As <see cref="Total{T}(T)"/>, each lane with what rounding took from it.</summary>

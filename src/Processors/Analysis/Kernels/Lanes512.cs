@@ -32,6 +32,12 @@ readonly unsafe struct Lanes512(Vector512<double> v) : ILanes<Lanes512>
     public static Lanes512 Fma(Lanes512 a, Lanes512 b, Lanes512 c) => new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 SumFused(Lanes512 a, Lanes512 b) => Fma(a, All(1), b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 DifferenceFused(Lanes512 a, Lanes512 b) => Fma(b, All(-1), a);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Min(Lanes512 a, Lanes512 b) =>
         new(Avx512F.IsSupported ? Avx512F.Min(a._v, b._v) : Vector512.ConditionalSelect(Vector512.LessThan(a._v, b._v), a._v, b._v));
 

@@ -58,6 +58,11 @@ readonly unsafe struct LanesScalar : ILanes<LanesScalar>
         return new(v);
     }
 
+    /// <summary>Plain doubles are for processors without vectors, and those fuse nothing.</summary>
+    public static LanesScalar SumFused(LanesScalar a, LanesScalar b) => a + b;
+
+    public static LanesScalar DifferenceFused(LanesScalar a, LanesScalar b) => a - b;
+
     public static LanesScalar Min(LanesScalar a, LanesScalar b)
     {
         Eight v = default;

@@ -65,7 +65,7 @@ readonly unsafe struct SumFold<T> : IFold<Twofold>
         }
         if (i < count)
             Add(ref sum1, ref error1, Lanes.Partial<T>(values + i, count - i, 0));
-        return Total(sum0, error0) + Total(sum1, error1);
+        return Lanes.Total(sum0, error0) + Lanes.Total(sum1, error1);
     }
 
     /// <summary>Nothing is called here, so that the sums stay in registers.</summary>
@@ -89,15 +89,5 @@ readonly unsafe struct SumFold<T> : IFold<Twofold>
         var next = sum + value;
         error += Lanes.Lost(sum, value, next);
         sum = next;
-    }
-
-    static Twofold Total(T sum, T error)
-    {
-        var sums = stackalloc double[Lanes.Count];
-        sum.Store(sums);
-        var total = new Twofold(sums[0], 0);
-        for (var i = 1; i < Lanes.Count; i++)
-            total += sums[i];
-        return total + Lanes.Total(error);
     }
 }

@@ -11,6 +11,32 @@ public sealed class KernelTests
         return [.. Enumerable.Range(0, count).Select(_ => (random.NextDouble() * 10) - 3)];
     }
 
+    /// <summary>Equal by comparison; which one is left must not depend on where they stand, nor on the cores.</summary>
+    [Fact]
+    public void The_least_of_both_zeros_is_the_negative_one_and_the_greatest_the_positive_one()
+    {
+        var random = new Random(5);
+        foreach (var length in (int[])[2, 7, 8, 9, 16, 17, 40, 1000, 40_000, 200_000])
+        {
+            double[] positive = [.. Enumerable.Range(0, length).Select(_ => random.Next(3) * 1.5)], negative = [.. positive.Select(v => -v)];
+            negative[random.Next(length)] = -0.0;
+            positive[random.Next(length)] = 0.0;
+            Zero(0.0, Extremes.Min(positive, NanPolicy.Propagate).Value);
+            Zero(-0.0, Extremes.Max(negative, NanPolicy.Propagate).Value);
+            positive[random.Next(length)] = -0.0;
+            negative[random.Next(length)] = 0.0;
+            Zero(-0.0, Extremes.Min(positive, NanPolicy.Propagate).Value);
+            Zero(0.0, Extremes.Max(negative, NanPolicy.Propagate).Value);
+            var strange = random.Next(length);
+            positive[strange] = double.NaN;
+            Assert.True(double.IsNaN(Extremes.Min(positive, NanPolicy.Propagate).Value));
+            positive[(strange + 1) % length] = double.NegativeInfinity;
+            Assert.Equal(double.NegativeInfinity, Extremes.Min(positive, NanPolicy.Omit).Value);
+        }
+
+        static void Zero(double expected, double actual) => Assert.Equal(BitConverter.DoubleToInt64Bits(expected), BitConverter.DoubleToInt64Bits(actual));
+    }
+
     [Fact]
     public void What_is_omitted_might_as_well_not_have_come()
     {

@@ -43,6 +43,8 @@ public sealed class WidthTests(ITestOutputHelper output)
         var random = new Random(5);
         double[] x = [.. Enumerable.Range(0, 300_001).Select(i => 1e6 + (random.NextDouble() * (1 + (i % 7))))], lags = new double[11];
         yield return Sum.Of(x, NanPolicy.Propagate).Value;
+        yield return Extremes.Min(x, NanPolicy.Propagate).Value;
+        yield return Extremes.Max(x, NanPolicy.Propagate).Value;
         var s = Summary.Of(x, 1, true, NanPolicy.Propagate).Value;
         yield return s.Mean + s.Skewness;
         yield return s.Deviation;
