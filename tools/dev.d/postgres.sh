@@ -50,7 +50,7 @@ postgres_start() {
   if is_root; then set -- --as postgres "$bin/postgres"; else set -- "$bin/postgres"; fi
   (cd / && spawn postgres "$@" -D "$folder" -p "$(port postgres)" \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-    -c max_connections=200 -c shared_buffers=256MB -c max_wal_size=4GB -c fsync=on -c synchronous_commit=on \
+    -c max_connections=200 -c shared_buffers=256MB -c min_wal_size=1GB -c max_wal_size=4GB -c fsync=on -c synchronous_commit=on \
     -c password_encryption=scram-sha-256 -c "log_line_prefix=%m [%p] %a " -c timezone=UTC -c log_timezone=UTC)
 }
 

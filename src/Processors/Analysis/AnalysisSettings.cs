@@ -37,9 +37,9 @@ public sealed class AnalysisSettings : PythonOptions, IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan SharedCacheFrom { get; set; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Batches of the topic's requests that are under way at a time, each of at most 64 requests and their results. Most of a batch is waiting for PostgreSQL and Kafka. Default 6.</summary>
+    /// <summary>Batches of the topic's requests that are under way at a time, each of at most 64 requests and their results. Most of a batch is waiting for PostgreSQL and Kafka. Default 12.</summary>
     [Range(1, 64)]
-    public int ConcurrentBatchesMax { get; set; } = 6;
+    public int ConcurrentBatchesMax { get; set; } = 12;
 
     /// <summary>A request of the topic that is estimated to take longer waits in a queue of its priority instead of holding its partition. Default 200 ms.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]

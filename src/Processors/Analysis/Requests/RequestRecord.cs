@@ -26,7 +26,7 @@ sealed record RequestRecord(FailedRecord Record, NewTask Task, AnalysisRequest? 
         var value = record.Value ?? [];
         var fault = ReadValue(value, out var request);
         var id = request?.RequestId ?? IdOfKey(record.Key) ?? EventIdentity.FromLog(record.Log.TopicId, record.Log.Partition, record.Offset).ToString();
-        var task = new NewTask(new TaskKey(record.Tenant, id), SHA256.HashData(value), request?.Algorithm ?? "", request?.Priority ?? AnalysisPriority.Normal);
+        var task = new NewTask(new TaskKey(record.Tenant, id), SHA256.HashData(value), request?.Algorithm ?? "", request?.Priority ?? AnalysisPriority.Normal) { LoggedAt = record.LoggedAt };
         return new RequestRecord(record, task, request, fault);
     }
 

@@ -8,7 +8,7 @@ namespace Pipeline.Processors.Analysis.Requests;
 
 /// <summary>What executing requests needs of the process.</summary>
 /// <param name="Jobs">Takes requests that wait for their turn.</param>
-sealed record RequestTools(AnalysisEngine Engine, TaskExecution Tasks, RunningTasks Running, ResultProducer Results, RetryLadder Ladder, RetrySchedule Schedule, Breaker Postgres, JobPublisher Jobs,
+sealed record RequestTools(AnalysisEngine Engine, TaskExecution Tasks, GroupedAdmissions Admissions, RunningTasks Running, ResultProducer Results, RetryLadder Ladder, RetrySchedule Schedule, Breaker Postgres, JobPublisher Jobs,
     AnalysisSettings Settings, ProcessorMetrics Metrics, TimeProvider Clock);
 
 /// <summary>
@@ -31,10 +31,10 @@ sealed class RequestWork(RequestTools tools)
         // 1. One row a request. What was answered, cancelled or taken by another request is passed over.
         requests = [.. requests.Select(r => r with { IsLong = IsLong(r.Request) })];
         var sorted = new Sorted();
-        foreach (var (request, admission) in await AdmitAsync(requests, stop))
-            count(sorted.Add(request, admission));
         try
         {
+            foreach (var (request, admission) in await AdmitAsync(requests, stop))
+                count(sorted.Add(request, admission));
             // 2. Short ones are executed here, a few at a time.
             var outcomes = new AnalysisOutcome[sorted.Run.Count];
             await Parallel.ForEachAsync(Enumerable.Range(0, sorted.Run.Count), new ParallelOptions { MaxDegreeOfParallelism = Degree, CancellationToken = stop },
@@ -51,8 +51,8 @@ sealed class RequestWork(RequestTools tools)
         }
         catch
         {
-            // Nobody died: whoever reads them again need not think so.
-            await ReleaseAsync([.. sorted.Run.Select(r => r.Task.Key)]);
+            // Nobody died: whoever reads them again need not think so. An admission that failed may have been committed all the same.
+            await ReleaseAsync([.. requests.Select(r => r.Task.Key)]);
             throw;
         }
     }
@@ -66,7 +66,7 @@ sealed class RequestWork(RequestTools tools)
         for (var left = requests.DistinctBy(Of).ToList(); left.Count > 0;)
         {
             var now = left.DistinctBy(r => r.Task.Key).ToList();
-            var words = await tools.Postgres.RunAsync(s => tools.Tasks.AdmitAsync([.. now.Select(r => (r.Task, r.Request is not null && !r.IsLong))], s), stop);
+            var words = await tools.Admissions.AdmitAsync([.. now.Select(r => (r.Task, r.Request is not null && !r.IsLong))], stop);
             foreach (var (request, word) in now.Zip(words))
                 admissions[Of(request)] = word;
             left.RemoveAll(now.Contains);
@@ -141,12 +141,12 @@ sealed class RequestWork(RequestTools tools)
 
     async Task<Claim> ClaimAsync(RequestRecord request, bool takeOver, CancellationToken stop)
     {
-        var claim = await tools.Postgres.RunAsync(s => tools.Tasks.ClaimAsync(request.Task.Key, takeOver, s), stop);
+        var claim = await tools.Postgres.RunAsync(s => tools.Tasks.ClaimAsync(request.Task, takeOver, s), stop);
         if (claim != Claim.Missing)
             return claim;
         // Forgotten by age, while it waited.
-        await tools.Postgres.RunAsync(s => tools.Tasks.AdmitAsync([(request.Task, false)], s), stop);
-        return await tools.Postgres.RunAsync(s => tools.Tasks.ClaimAsync(request.Task.Key, takeOver, s), stop);
+        await tools.Admissions.AdmitAsync([(request.Task, false)], stop);
+        return await tools.Postgres.RunAsync(s => tools.Tasks.ClaimAsync(request.Task, takeOver, s), stop);
     }
 
     /// <param name="most">Bounds the request's own timeout.</param>

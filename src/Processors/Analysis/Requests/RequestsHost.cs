@@ -18,11 +18,12 @@ static class RequestsHost
     {
         services.AddResultProducer();
         services.AddSingleton(p => new TaskExecution(p.GetRequiredService<NpgsqlDataSource>(), $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.NewGuid():N}", Settings(p).Lease));
+        services.AddSingleton(p => new GroupedAdmissions(p.GetRequiredService<TaskExecution>(), p.GetRequiredService<Breakers>().Postgres));
         services.AddSingleton(p => new RunningTasks(p.GetRequiredService<TaskExecution>(), p.GetRequiredService<Breakers>().Postgres, TimeProvider.System, p.GetRequiredService<ILogger<RunningTasks>>()));
         services.AddHostedService(p => p.GetRequiredService<RunningTasks>());
         services.AddSingleton(p => new JobPublisher(p.GetRequiredService<RabbitMqPublisher>(), p.GetRequiredService<RabbitMqTopology>().Names, p.GetRequiredService<ProcessorMetrics>()));
-        services.AddSingleton(p => new RequestWork(new RequestTools(p.GetRequiredService<AnalysisEngine>(), p.GetRequiredService<TaskExecution>(), p.GetRequiredService<RunningTasks>(),
-            p.GetRequiredService<ResultProducer>(), p.GetRequiredService<RetryLadder>(), p.GetRequiredService<RetrySchedule>(), p.GetRequiredService<Breakers>().Postgres, p.GetRequiredService<JobPublisher>(),
+        services.AddSingleton(p => new RequestWork(new RequestTools(p.GetRequiredService<AnalysisEngine>(), p.GetRequiredService<TaskExecution>(), p.GetRequiredService<GroupedAdmissions>(),
+            p.GetRequiredService<RunningTasks>(), p.GetRequiredService<ResultProducer>(), p.GetRequiredService<RetryLadder>(), p.GetRequiredService<RetrySchedule>(), p.GetRequiredService<Breakers>().Postgres, p.GetRequiredService<JobPublisher>(),
             Settings(p), p.GetRequiredService<ProcessorMetrics>(), TimeProvider.System)));
         services.AddRetriedRoad(Roles.Analysis, p =>
         {
