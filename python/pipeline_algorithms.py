@@ -1,7 +1,8 @@
 """What an algorithm is made of: its input, the decorator that describes it, and the errors it may raise.
 
 An algorithm is a function in a file of ``algorithms/``. The least it can be is ``def name(data: list[float], params: dict) -> dict``;
-with ``@algorithm`` it says its version, the JSON Schema of its parameters, its cost and what it reads.
+with ``@algorithm`` it says its version, the JSON Schema of its parameters, its cost, what it reads,
+the published definition that it follows and how its time grows.
 """
 
 from __future__ import annotations
@@ -117,6 +118,8 @@ class Algorithm:
     cost: Cost
     reads: tuple[str, ...]
     summary: str
+    source: str | None
+    complexity: str | None
     function: Callable[[Input, Parameters], Result]
 
     def described(self) -> dict[str, object]:
@@ -127,6 +130,8 @@ class Algorithm:
             "cost": {"fixed_ms": self.cost.fixed_ms, "per_value_us": self.cost.per_value_us},
             "reads": list(self.reads),
             "summary": self.summary,
+            "source": self.source,
+            "complexity": self.complexity,
         }
 
 
@@ -137,13 +142,18 @@ def algorithm(
     reads: tuple[str, ...] = ("values", "columns"),
     cost: Cost = Cost(),
     name: str | None = None,
+    source: str | None = None,
+    complexity: str | None = None,
 ) -> Callable[[Function], Function]:
-    """Marks a function ``(Input, Parameters) -> Result``. ``parameters`` maps names to JSON Schemas; a ``default`` there is filled in."""
+    """Marks a function ``(Input, Parameters) -> Result``. ``parameters`` maps names to JSON Schemas; a ``default`` there is filled in.
+
+    ``source`` is the published definition that it follows, ``complexity`` how its time grows with the number n of values, rows or texts.
+    """
 
     def mark(function: Function) -> Function:
         properties: dict[str, Schema] = dict(parameters or {})
         schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
-        described = Algorithm(name or function.__name__, version, schema, cost, reads, _summary(function), function)
+        described = Algorithm(name or function.__name__, version, schema, cost, reads, _summary(function), source, complexity, function)
         setattr(function, "__algorithm__", described)
         return function
 
@@ -160,6 +170,8 @@ def algorithms_of(module: ModuleType) -> list[Algorithm]:
     for one in found:
         if not NAME.match(one.name):
             raise ValueError(f"{one.name!r} is no name for an algorithm: lower-case letters, digits and _, at most 64")
+        if not all(said is None or isinstance(said, str) for said in (one.source, one.complexity)):
+            raise ValueError(f"{one.name}: source and complexity are texts")
         if not one.reads or set(one.reads) - set(KINDS):
             raise ValueError(f"{one.name} reads {one.reads}; known are {', '.join(KINDS)}")
     return found
@@ -170,7 +182,7 @@ def _plain(function: Callable[[list[float], dict[str, Any]], dict[str, Any]]) ->
         array = given.values if given.values is not None else given.series(0)
         return function(array.tolist(), params)
 
-    return Algorithm(function.__name__, "0", {"type": "object"}, Cost(), ("values", "columns"), _summary(function), run)
+    return Algorithm(function.__name__, "0", {"type": "object"}, Cost(), ("values", "columns"), _summary(function), None, None, run)
 
 
 def _summary(function: Callable[..., Any]) -> str:

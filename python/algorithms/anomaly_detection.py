@@ -23,6 +23,8 @@ _THRESHOLDS = {"zscore": 3.0, "mad": 3.5, "iqr": 1.5, "isolation_forest": 0.6}
         "seed": {"type": "integer", "minimum": 0, "maximum": 4294967295, "default": 0},
     },
     cost=Cost(fixed_ms=5, per_value_us=0.5),
+    source="Iglewicz and Hoaglin 1993 (zscore, mad); Tukey 1977 (iqr); Liu, Ting and Zhou 2008 (isolation_forest, by scikit-learn)",
+    complexity="O(n); isolation_forest O(n · t), t trees of at most 256 points",
 )  # fmt: skip
 def anomaly_detection(given: Input, params: Parameters) -> Result:
     """Each value's score and the places of those beyond the threshold; several columns together need the isolation forest."""

@@ -25,6 +25,8 @@ _ORDER = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum":
         "confidence": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.95},
     },
     cost=Cost(fixed_ms=400, per_value_us=2000),
+    source="Box and Jenkins 1970; exact likelihood by the Kalman filter: Durbin and Koopman 2012 (statsmodels)",
+    complexity="O(e · n · k³), e evaluations of the likelihood, k = max(p + P·s, q + Q·s + 1) + d + D·s states",
 )  # fmt: skip
 def arima(given: Input, params: Parameters) -> Result:
     """A seasonal ARIMA model of a series: its coefficients, its fit, and a forecast with its interval."""

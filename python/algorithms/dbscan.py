@@ -15,6 +15,8 @@ from pipeline_algorithms import Cost, Input, Parameters, Result, algorithm
         "metric": {"type": "string", "enum": ["euclidean", "manhattan", "chebyshev"], "default": "euclidean"},
     },
     cost=Cost(fixed_ms=5, per_value_us=10),
+    source="Ester, Kriegel, Sander and Xu 1996 (scikit-learn)",
+    complexity="O(n log n + n · d) by a tree of few columns, d neighbours on average; at most O(n²); memory O(n · d)",
 )
 def dbscan(given: Input, params: Parameters) -> Result:
     """Clusters of any shape by density; label -1 is noise."""

@@ -25,6 +25,8 @@ _COUNT = {"type": "integer", "minimum": 1, "maximum": 1000, "description": "numb
         "missing": MISSING,
     },
     cost=Cost(fixed_ms=20, per_value_us=5),
+    source="Lloyd 1982; starts: Arthur and Vassilvitskii 2007 (scikit-learn)",
+    complexity="O(n · k · c · i) for each start, c columns, i iterations",
 )  # fmt: skip
 def kmeans(given: Input, params: Parameters) -> Result:
     """Clusters of points by k-means: each point's label, the centers, and the inertia (sum of squared distances to the own center)."""

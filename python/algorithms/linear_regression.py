@@ -16,6 +16,8 @@ from pipeline_algorithms import Array, Cost, Input, InvalidInput, InvalidParamet
         "confidence": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.95},
     },
     cost=Cost(fixed_ms=2, per_value_us=0.3),
+    source="Golub and Van Loan, Matrix Computations, 5.3, by LAPACK's pivoted QR",
+    complexity="O(n · c²), c columns",
 )
 def linear_regression(given: Input, params: Parameters) -> Result:
     """Least squares with standard errors, t, p, confidence intervals and R²; plain values are regressed on 0, 1, 2, …"""

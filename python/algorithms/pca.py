@@ -16,6 +16,8 @@ from pipeline_algorithms import Cost, Input, InvalidInput, InvalidParameters, Pa
     },
     reads=("columns",),
     cost=Cost(fixed_ms=2, per_value_us=0.5),
+    source="Pearson 1901; Hotelling 1933; by LAPACK's singular value decomposition",
+    complexity="O(n · c · min(n, c)), c columns",
 )
 def pca(given: Input, params: Parameters) -> Result:
     """Principal components of columns: loadings, explained variance (ddof 1) and its share. A component's largest loading is positive."""

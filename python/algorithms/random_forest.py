@@ -21,6 +21,8 @@ from pipeline_algorithms import Cost, Input, InvalidInput, InvalidParameters, Pa
     },
     reads=("columns",),
     cost=Cost(fixed_ms=150, per_value_us=200),
+    source="Breiman 2001 (scikit-learn)",
+    complexity="O(t · c · n log n) for t balanced trees, c columns; at most O(t · c · n² log n)",
 )
 def random_forest(given: Input, params: Parameters) -> Result:
     """A forest's out-of-bag score (R² or share of right classes) and how much each column matters (impurity)."""

@@ -62,6 +62,8 @@ class Scores:
     parameters={"language": {"type": "string", "enum": ["en"], "default": "en", "description": "English alone"}},
     reads=("texts",),
     cost=Cost(fixed_ms=2, per_value_us=50),
+    source="Hutto and Gilbert 2014 (VADER's rules, over a word list of our own: not VADER's lexicon)",
+    complexity="O(m), m characters of all texts",
 )
 def sentiment_analysis(given: Input, params: Parameters) -> Result:
     """Sentiment of English texts: shares neg, neu, pos and the compound of each, and how many are negative (≤ -0.05) or positive (≥ 0.05)."""

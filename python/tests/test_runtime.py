@@ -101,6 +101,7 @@ def test_a_file_of_two_arguments_is_an_algorithm(tmp_path: pathlib.Path) -> None
     (tmp_path / "doubled.py").write_text("def doubled(data: list[float], params: dict) -> dict:\n    'Twice.'\n    return {'sum': 2 * sum(data)}\n\ndef helper(x): ...\n")
     loaded = Modules(str(tmp_path)).load("doubled.py")
     assert list(loaded.algorithms) == ["doubled"] and loaded.algorithms["doubled"].summary == "Twice."
+    assert loaded.algorithms["doubled"].described()["source"] is None
     assert loaded.algorithms["doubled"].function(Input(values=np.array([1.0, 2.0])), {}) == {"sum": 6.0}
 
 

@@ -11,7 +11,7 @@ using Pipeline.Processors.Analysis.Python;
 namespace Pipeline.Benchmarks;
 
 /// <summary>
-/// What each algorithm takes from the request to its result's JSON, inside the engine. Writes <c>docs/algorithms-measured.json</c>, which the tables of <c>docs/algorithms.md</c> show. Needs no server.
+/// What each algorithm takes from the request to its result's JSON, inside the engine. Writes <c>docs/algorithms-measured.json</c> and the tables of <c>docs/algorithms.md</c>, which show it. Needs no server.
 /// </summary>
 static class AlgorithmsBenchmark
 {
@@ -33,21 +33,49 @@ static class AlgorithmsBenchmark
 
     public static async Task RunAsync(Servers servers, Report report, bool quick)
     {
-        var settings = new AnalysisSettings { CacheBytesMax = 0, PythonFolder = Path.Combine(servers.Repository, "python"), PythonWorkersMax = 1, PythonWorkerCallsMax = int.MaxValue };
-        using var python = new PythonEngine(settings, TimeProvider.System, NullLogger<PythonEngine>.Instance);
-        await python.StartAsync(CancellationToken.None);
-        await python.Ready;
+        var settings = Settings(servers);
+        using var python = await StartedAsync(settings);
         var engine = new AnalysisEngine(settings, python, new ResultCache(settings, TimeProvider.System), TimeProvider.System, NullLogger<AnalysisEngine>.Instance);
         var measured = new List<MeasuredAlgorithm>();
         foreach (var name in NativeAlgorithms.ByName.Keys.Order(StringComparer.Ordinal))
             measured.Add(await MeasureAsync(engine, name, isNative: true, quick ? 20 : 200));
         foreach (var name in python.Catalogue.Entries.Keys.Order(StringComparer.Ordinal))
             measured.Add(await MeasureAsync(engine, name, isNative: false, quick ? 3 : 10));
-        await python.StopAsync(CancellationToken.None);
         foreach (var one in measured)
             report.Figure($"{one.Name} ({one.Engine})", one.Microseconds, "µs", string.Create(CultureInfo.InvariantCulture, $"n = {one.N:N0}"));
         var all = new MeasuredAlgorithms($"{Environment.ProcessorCount} cores, {Simd.Width} bits, load {File.ReadAllText("/proc/loadavg").Split(' ')[0]}", $"{DateTimeOffset.UtcNow:yyyy-MM-dd}", measured);
-        await File.WriteAllTextAsync(Path.Combine(servers.Repository, "docs", "algorithms-measured.json"), JsonSerializer.Serialize(all, Indented) + "\n");
+        await File.WriteAllTextAsync(AlgorithmPage.MeasuredIn(servers.Repository), JsonSerializer.Serialize(all, Indented) + "\n");
+        await WritePageAsync(servers.Repository, python, all);
+        await python.StopAsync(CancellationToken.None);
+    }
+
+    /// <summary>The tables alone, with what was measured before.</summary>
+    public static async Task WritePageAsync(Servers servers, Report report, bool quick)
+    {
+        using var python = await StartedAsync(Settings(servers));
+        await WritePageAsync(servers.Repository, python, AlgorithmPage.Measured(servers.Repository));
+        await python.StopAsync(CancellationToken.None);
+        report.Line("docs/algorithms.md is written");
+    }
+
+    static async Task WritePageAsync(string repository, PythonEngine python, MeasuredAlgorithms measured)
+    {
+        var page = AlgorithmPage.With(await File.ReadAllTextAsync(AlgorithmPage.PathIn(repository)), "native", NativeAlgorithms.ByName.Values.Select(a => a.Description), measured);
+        page = AlgorithmPage.With(page, "python", python.Catalogue.Entries.Values.Select(e => e.Algorithm), measured);
+        await File.WriteAllTextAsync(AlgorithmPage.PathIn(repository), page);
+    }
+
+    static AnalysisSettings Settings(Servers servers) =>
+        new() { CacheBytesMax = 0, PythonFolder = Path.Combine(servers.Repository, "python"), PythonWorkersMax = 1, PythonWorkerCallsMax = int.MaxValue };
+
+    /// <summary>Without Python half of the page would be missing.</summary>
+    static async Task<PythonEngine> StartedAsync(AnalysisSettings settings)
+    {
+        var python = new PythonEngine(settings, TimeProvider.System, NullLogger<PythonEngine>.Instance);
+        await python.StartAsync(CancellationToken.None);
+        await python.Ready;
+        return python.State.Status == PythonStatus.Ready && python.Catalogue.Faults.Count == 0 ? python
+            : throw new InvalidOperationException($"Python's algorithms are not to be had: {python.State.Reason} {string.Join(' ', python.Catalogue.Faults)}");
     }
 
     /// <summary>The fastest tenth of the rounds ends at this: what else runs only adds.</summary>
@@ -87,7 +115,3 @@ static class AlgorithmsBenchmark
 
     static readonly JsonSerializerOptions Indented = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 }
-
-sealed record MeasuredAlgorithm(string Name, string Engine, long N, double Microseconds);
-
-sealed record MeasuredAlgorithms(string Machine, string Date, IReadOnlyList<MeasuredAlgorithm> Algorithms);

@@ -1,6 +1,6 @@
 using Pipeline.Benchmarks;
 
-// ./dev bench [ingest] [events-postgres] [events-influx] [failure-cost] [hand-over] [retry-load] [queries] [python] [python-in-host] [algorithms] [analysis] [analysis-requests] [analysis-transport] [--quick] [--against FILE] [--save FILE]
+// ./dev bench [ingest] [events-postgres] [events-influx] [failure-cost] [hand-over] [retry-load] [queries] [python] [python-in-host] [algorithms] [algorithm-page] [analysis] [analysis-requests] [analysis-transport] [--quick] [--against FILE] [--save FILE]
 if (args is ["embedded-python", var mode])
     return EmbeddedPython.Run(mode);
 var options = args.Where(a => a.StartsWith("--", StringComparison.Ordinal)).ToHashSet();
@@ -19,6 +19,7 @@ var known = new Dictionary<string, Func<Servers, Report, bool, Task>>
     ["python"] = PythonBenchmark.RunAsync,
     ["python-in-host"] = PythonInHostBenchmark.RunAsync,
     ["algorithms"] = AlgorithmsBenchmark.RunAsync,
+    ["algorithm-page"] = AlgorithmsBenchmark.WritePageAsync,
     ["analysis"] = AnalysisBenchmark.RunAsync,
     ["analysis-requests"] = AnalysisRequestsBenchmark.RunAsync,
     ["analysis-transport"] = AnalysisTransportBenchmark.RunAsync,

@@ -39,6 +39,7 @@ public sealed partial class AddAnAlgorithmTests
         folder.Write("mean_step.py", python[0]);
         var least = await AnsweredAsync(engine, """{"algorithm":"mean_step","input":{"values":[1,2,4,8]}}""", o => o.Fault is null);
         Assert.Equal("""{"value":2.3333333333333335}""", Encoding.UTF8.GetString(least.Result.Span));
+        Assert.Contains(engine.Algorithms, a => a is { Name: "mean_step", Source: null, Complexity: null });
         Assert.Equal("algorithm_failed", (await AskAsync(engine, """{"algorithm":"mean_step","input":{"values":[1]}}""")).Fault!.Code);
 
         folder.Write("mean_step.py", python[1]);
@@ -51,7 +52,7 @@ public sealed partial class AddAnAlgorithmTests
         await AnsweredAsync(engine, json[0], o => JsonDocument.Parse(o.Result).RootElement.GetProperty("value").GetDouble() == 6);
         folder.Write("strange.py", "def strange(data, params):\n    return {'$array': 7}\n");
         Assert.Contains("no result", (await AnsweredAsync(engine, """{"algorithm":"strange","input":{"values":[1]}}""", o => o.Fault?.Code != "unknown_algorithm")).Fault!.Message, StringComparison.Ordinal);
-        Assert.Contains(engine.Algorithms, a => a.Name == "mean_step" && a.Parameters.GetProperty("properties").GetProperty("lag").GetProperty("default").GetInt32() == 1);
+        Assert.Contains(engine.Algorithms, a => a is { Name: "mean_step", Source: "NIST e-Handbook (moving range)", Complexity: "O(n)" } && a.Parameters.GetProperty("properties").GetProperty("lag").GetProperty("default").GetInt32() == 1);
     }
 
     [Fact]

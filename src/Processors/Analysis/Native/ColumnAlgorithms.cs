@@ -13,10 +13,12 @@ static class ColumnAlgorithms
     public static IEnumerable<NativeAlgorithm> All =>
     [
         new("correlation", "1.0", "One series: its autocorrelation at lag. Two columns: Pearson's r. More: their matrix. Null where nothing varies.",
+            "Pearson 1895; one series: Box and Jenkins 1970", "O(n · c²), c columns",
             new ParameterSet(Nan, new Parameter("lag", ParameterType.Integer, "Of one series.", 1) { Minimum = 0 }), new(0.02, 0.01), Series, Correlated),
         new("linear_regression", "1.0", "Ordinary least squares by Householder's QR, refined; of plain values on 0, 1, 2, ….",
+            "Householder 1958; Björck 1967", "O(n · c²), c columns",
             new ParameterSet(Nan, new Parameter("target", ParameterType.Text, "The column to explain; default y, else the last."), new Parameter("intercept", ParameterType.Boolean, "Whether there is a constant.", true)), new(0.05, 0.05), Series, Regressed),
-        new("matrix_multiply", "1.0", "The product of two matrices, given as rows.",
+        new("matrix_multiply", "1.0", "The product of two matrices, given as rows.", "Goto and van de Geijn 2008", "O(n · m · p) for n × m by m × p",
             new ParameterSet(NanOfMatrix, new Parameter("matrix_a", ParameterType.Matrix, "The left one, rows x inner.") { IsRequired = true }, new Parameter("matrix_b", ParameterType.Matrix, "The right one, inner x columns.") { IsRequired = true }),
             new(0.05, 0.1), [], Multiplied),
     ];

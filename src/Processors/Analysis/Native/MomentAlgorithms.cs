@@ -6,23 +6,26 @@ namespace Pipeline.Processors.Analysis.Native;
 /// <summary>Sums, moments and extremes: one number of one series, shape (n), in O(n).</summary>
 static class MomentAlgorithms
 {
+    const string Merged = "Chan, Golub and LeVeque 1983; Pébay 2008", Carried = "Ogita, Rump and Oishi 2005";
+
     static readonly AlgorithmCost OnePass = new(0.01, 0.001);
 
     public static IEnumerable<NativeAlgorithm> All =>
     [
-        Of("sum", "Sum, each addition's error carried along.", [], (x, c) => Sum.Of(x, c.Nan)),
-        Of("mean", "Arithmetic mean.", [], (x, c) => Mean.Of(x, c.Nan)),
-        Of("variance", "Variance, divided by n - ddof.", [Ddof], (x, c) => Variance.Of(x, c.Arguments.Integer("ddof"), c.Nan)),
-        Of("std", "Standard deviation, the root of the variance.", [Ddof], (x, c) => Variance.Deviation(x, c.Arguments.Integer("ddof"), c.Nan)),
-        Of("min", "Least value.", [], (x, c) => Extremes.Min(x, c.Nan)),
-        Of("max", "Greatest value.", [], (x, c) => Extremes.Max(x, c.Nan)),
-        Of("skewness", "Skewness (Fisher and Pearson); null where nothing varies.", [Bias], (x, c) => Shape.Skewness(x, c.Arguments.Flag("bias"), c.Nan)),
-        Of("kurtosis", "Excess kurtosis, 0 for a normal distribution; null where nothing varies.", [Bias], (x, c) => Shape.Kurtosis(x, c.Arguments.Flag("bias"), c.Nan)),
-        new("summary", "1.0", "Count, extremes, mean, standard deviation, skewness, kurtosis and quartiles of one series.", new ParameterSet(Nan, Ddof, Bias, Method), new(0.02, 0.01), Series, Summarise),
+        Of("sum", "Sum, each addition's error carried along.", Carried, [], (x, c) => Sum.Of(x, c.Nan)),
+        Of("mean", "Arithmetic mean.", Carried, [], (x, c) => Mean.Of(x, c.Nan)),
+        Of("variance", "Variance, divided by n - ddof.", Merged, [Ddof], (x, c) => Variance.Of(x, c.Arguments.Integer("ddof"), c.Nan)),
+        Of("std", "Standard deviation, the root of the variance.", Merged, [Ddof], (x, c) => Variance.Deviation(x, c.Arguments.Integer("ddof"), c.Nan)),
+        Of("min", "Least value, -0 below 0.", "IEEE 754-2019, minimum", [], (x, c) => Extremes.Min(x, c.Nan)),
+        Of("max", "Greatest value, 0 above -0.", "IEEE 754-2019, maximum", [], (x, c) => Extremes.Max(x, c.Nan)),
+        Of("skewness", "Skewness; null where nothing varies.", $"Joanes and Gill 1998 (g1; without bias G1); {Merged}", [Bias], (x, c) => Shape.Skewness(x, c.Arguments.Flag("bias"), c.Nan)),
+        Of("kurtosis", "Excess kurtosis, 0 for a normal distribution; null where nothing varies.", $"Joanes and Gill 1998 (g2; without bias G2); {Merged}", [Bias], (x, c) => Shape.Kurtosis(x, c.Arguments.Flag("bias"), c.Nan)),
+        new("summary", "1.0", "Count, extremes, mean, standard deviation, skewness, kurtosis and quartiles of one series.",
+            $"{Merged}; quartiles Hyndman and Fan 1996 by Floyd and Rivest 1975", OrderAlgorithms.Selected, new ParameterSet(Nan, Ddof, Bias, Method), new(0.02, 0.01), Series, Summarise),
     ];
 
-    static NativeAlgorithm Of(string name, string summary, Parameter[] parameters, Func<ReadOnlySpan<double>, NativeCall, Outcome<double>> kernel) =>
-        new(name, "1.0", summary, new ParameterSet([Nan, .. parameters]), OnePass, Series, call =>
+    static NativeAlgorithm Of(string name, string summary, string source, Parameter[] parameters, Func<ReadOnlySpan<double>, NativeCall, Outcome<double>> kernel) =>
+        new(name, "1.0", summary, source, "O(n)", new ParameterSet([Nan, .. parameters]), OnePass, Series, call =>
         {
             var x = call.Series();
             call.Write("value", call.Check(kernel(x, call)));

@@ -6,9 +6,9 @@ namespace Pipeline.Processors.Analysis.Native;
 
 /// <summary>An algorithm of this process. <paramref name="Run"/> writes the fields of the result's object.</summary>
 /// <param name="Run">Throws <see cref="AnalysisException"/> for what cannot be answered.</param>
-sealed record NativeAlgorithm(string Name, string Version, string Summary, ParameterSet Parameters, AlgorithmCost Cost, string[] Reads, Action<NativeCall> Run)
+sealed record NativeAlgorithm(string Name, string Version, string Summary, string Source, string Complexity, ParameterSet Parameters, AlgorithmCost Cost, string[] Reads, Action<NativeCall> Run)
 {
-    public AlgorithmDescription Description { get; } = new(Name, Version, Parameters.Schema, Cost, Reads, Summary);
+    public AlgorithmDescription Description { get; } = new(Name, Version, Parameters.Schema, Cost, Reads, Summary, Source, Complexity);
 }
 
 /// <summary>One call of a native algorithm.</summary>

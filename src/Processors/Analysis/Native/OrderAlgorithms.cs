@@ -9,24 +9,29 @@ static class OrderAlgorithms
 {
     const int PercentilesMax = 10_000, BinsMax = 100_000;
 
+    public const string Selected = "O(n) expected, at most O(n log n)";
+
+    const string Ranked = "Hyndman and Fan 1996 (R-1 to R-9), by Floyd and Rivest 1975";
+
     static readonly AlgorithmCost Selection = new(0.01, 0.005);
 
     static readonly Parameter Scale = new("scale", ParameterType.Number, $"Factor; {Kernels.Median.NormalScale} estimates the standard deviation of a normal distribution.", 1.0) { ExclusiveMinimum = 0 };
 
     public static IEnumerable<NativeAlgorithm> All =>
     [
-        new("median", "1.0", "The middle value, or halfway between the two middle ones.", new ParameterSet(Nan), Selection, Series, c => Scalar(c, x => Kernels.Median.Of(x, c.Nan))),
-        new("mad", "1.0", "Median absolute deviation from the median.", new ParameterSet(Nan, Scale), Selection, Series, c => Scalar(c, x => Kernels.Median.AbsoluteDeviation(x, c.Arguments.Number("scale"), c.Nan))),
-        new("iqr", "1.0", "Distance between the quartiles.", new ParameterSet(Nan, Method), Selection, Series, c => Scalar(c, x => Quantiles.Iqr(x, c.Method, c.Nan))),
-        new("percentile", "1.0", "One percentile of a series.",
+        new("median", "1.0", "The middle value, or halfway between the two middle ones.", "Floyd and Rivest 1975; below 8,192 values Hoare 1961", Selected, new ParameterSet(Nan), Selection, Series, c => Scalar(c, x => Kernels.Median.Of(x, c.Nan))),
+        new("mad", "1.0", "Median absolute deviation from the median.", "Hampel 1974, by Floyd and Rivest 1975", Selected, new ParameterSet(Nan, Scale), Selection, Series, c => Scalar(c, x => Kernels.Median.AbsoluteDeviation(x, c.Arguments.Number("scale"), c.Nan))),
+        new("iqr", "1.0", "Distance between the quartiles.", Ranked, Selected, new ParameterSet(Nan, Method), Selection, Series, c => Scalar(c, x => Quantiles.Iqr(x, c.Method, c.Nan))),
+        new("percentile", "1.0", "One percentile of a series.", Ranked, Selected,
             new ParameterSet(Nan, Method, new Parameter("q", ParameterType.Number, "Which percentile.", 50.0) { Minimum = 0, Maximum = 100 }), Selection, Series,
             c => Scalar(c, x => Quantiles.Of(x, c.Arguments.Number("q") / 100, c.Method, c.Nan))),
-        new("percentiles", "1.0", "Several percentiles of a series, in one reading.",
+        new("percentiles", "1.0", "Several percentiles of a series, in one reading.", Ranked, "O(n + (n + p) log p) expected for p percentiles, at most O((n + p) log (n + p))",
             new ParameterSet(Nan, Method, new Parameter("q", ParameterType.Numbers, $"Which percentiles, at most {PercentilesMax}.", (double[])[5, 25, 50, 75, 95]) { Minimum = 0, Maximum = 100 }), Selection, Series, Percentiles),
-        new("histogram", "1.0", "Counts in bins of equal width; a bin holds its lower edge, the last one its upper edge too (numpy's rules).",
+        new("histogram", "1.0", "Counts in bins of equal width; a bin holds its lower edge, the last one its upper edge too.", "numpy.histogram (Harris et al. 2020)", "O(n + b), b bins",
             new ParameterSet(Nan, new Parameter("bins", ParameterType.Integer, "Number of bins.", 10) { Minimum = 1, Maximum = BinsMax },
                 new Parameter("range", ParameterType.Numbers, "Lower and upper edge of all bins; left out: the extremes of the values.")), new(0.01, 0.005), Series, Bins),
         new("anomalies", "1.0", "Values far from the rest: more than threshold standard deviations from the mean (zscore), scaled median absolute deviations from the median (mad), or interquartile ranges beyond the quartiles (iqr).",
+            "Iglewicz and Hoaglin 1993 (zscore, mad); Tukey 1977 (iqr)", "O(n) by zscore; O(n) expected by mad and iqr, at most O(n log n)",
             new ParameterSet(Nan, Method with { Name = "quantile_method" }, Ddof, new Parameter("method", ParameterType.Text, "Which rule.", "mad") { Choices = ["zscore", "mad", "iqr"] },
                 new Parameter("threshold", ParameterType.Number, "Default: 3 for zscore, 3.5 for mad (Iglewicz and Hoaglin 1993), 1.5 for iqr (Tukey 1977).") { ExclusiveMinimum = 0 }), new(0.02, 0.01), Series, Anomalous),
     ];

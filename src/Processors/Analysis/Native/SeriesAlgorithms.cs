@@ -9,14 +9,15 @@ static class SeriesAlgorithms
 {
     public static IEnumerable<NativeAlgorithm> All =>
     [
-        new("autocorrelation", "1.0", "Correlation of a series with itself, shifted by each lag (Box and Jenkins); null where nothing varies.",
+        new("autocorrelation", "1.0", "Correlation of a series with itself, shifted by each lag; null where nothing varies.", "Box and Jenkins 1970", "O(n · lags)",
             new ParameterSet(Nan, new Parameter("lags", ParameterType.Integer, "The largest lag; left out: 40, or one less than there are values.") { Minimum = 1, Maximum = 10_000 }), new(0.02, 0.05), Series, Autocorrelated),
-        new("ewma", "1.0", "Exponentially weighted moving average (pandas' ewm); give one of alpha, span, com, halflife.",
+        new("ewma", "1.0", "Exponentially weighted moving average; give one of alpha, span, com, halflife.", "Roberts 1959; adjust and what missing values do: pandas' ewm(ignore_na=True)", "O(n)",
             new ParameterSet(Nan, new Parameter("alpha", ParameterType.Number, "Weight of the newest value.") { ExclusiveMinimum = 0, Maximum = 1 },
                 new Parameter("span", ParameterType.Number, "alpha = 2 / (span + 1).") { Minimum = 1 }, new Parameter("com", ParameterType.Number, "alpha = 1 / (1 + com).") { Minimum = 0 },
                 new Parameter("halflife", ParameterType.Number, "After so many values a weight has halved.") { ExclusiveMinimum = 0 },
                 new Parameter("adjust", ParameterType.Boolean, "Weights as if the series had begun with its first value.", true)), new(0.02, 0.05), Series, Weighted),
         new("rolling", "1.0", "A statistic of every window of neighbours, one result for each full window.",
+            "van Herk 1992; Gil and Werman 1993; median: binary insertion (Knuth, TAOCP 3, 5.2.1)", "O(n); median O(n · w), w values in a window",
             new ParameterSet(Nan, Ddof, new Parameter("window", ParameterType.Integer, "Values in a window.") { IsRequired = true, Minimum = 1 },
                 new Parameter("statistic", ParameterType.Text, "Which one.", "mean") { Choices = ["mean", "std", "min", "max", "median"] }), new(0.02, 0.08), Series, Rolled),
     ];
