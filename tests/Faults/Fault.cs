@@ -1,10 +1,11 @@
 using Pipeline.Faults.Harness;
+using Pipeline.Faults.Requests;
 
 namespace Pipeline.Faults;
 
 /// <summary>What a fault cannot do without; where it is missing, the fault is skipped and says so.</summary>
 [Flags]
-enum Need { None = 0, Root = 1, FakeTime = 2, Influx = 4, Cluster = 8, Rabbit = 16 }
+enum Need { None = 0, Root = 1, FakeTime = 2, Influx = 4, Cluster = 8, Rabbit = 16, Python = 32 }
 
 /// <summary>
 /// One thing that goes wrong: how it is brought about, how it is taken away, and where it must be visible. Everything else (load, ledger,
@@ -21,6 +22,9 @@ abstract class Fault(string name, int usualSeconds)
     public virtual Need Needs => Need.None;
 
     public virtual LoadShape Load => new();
+
+    /// <summary>Requests of analyses beside the events; null for none. They need RabbitMQ.</summary>
+    public virtual RequestShape? Requests => null;
 
     /// <summary>Settings of the hosts beyond the usual ones.</summary>
     public virtual (string Name, string Value)[] IngestSettings => [];

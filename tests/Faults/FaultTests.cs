@@ -48,7 +48,7 @@ public abstract class FaultTests(Lane lane)
         }
         catch (Exception e)
         {
-            Report.Add($"| {name} | {seed} | | | | | | | | | | BROKEN: {e.Message.Split('\n')[0]} |");
+            Report.Add($"| {name} | {seed} | | | | | | | | | | | BROKEN: {e.Message.Split('\n')[0]} |");
             throw;
         }
         Report.Add(report.ToString());
@@ -60,6 +60,7 @@ public abstract class FaultTests(Lane lane)
         TestServers.Toolbox is null ? "PIPELINE_TOOLBOX names no folder of servers that this suite could start for itself and harm"
         : needs.HasFlag(Need.Root) && !Lane.IsRoot ? "it mounts a small file system, which needs root"
         : needs.HasFlag(Need.Rabbit) && !OwnRabbit.IsInstalled ? "RabbitMQ is missing (package rabbitmq-server)"
+        : needs.HasFlag(Need.Python) && !PythonWorkers.IsInstalled ? "no Python interpreter has the algorithms' packages"
         : needs.HasFlag(Need.FakeTime) && !File.Exists(Catalogue.FakeTime.Library) ? "libfaketime is missing (package libfaketime)"
         : null;
 }

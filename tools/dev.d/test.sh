@@ -139,5 +139,8 @@ test_covered() {
 
 bench_command() {
   test_environment bench
+  if [ -e "$STATE/run/kafka.pid" ]; then
+    PIPELINE_TEST_KAFKA_PID=$(cut -d ' ' -f 1 "$STATE/run/kafka.pid") && export PIPELINE_TEST_KAFKA_PID
+  fi
   cd "$REPO" && PIPELINE_DEV_PART="$STATE#tests" dotnet "$(built tests/Benchmarks)/Pipeline.Benchmarks.dll" "$@" 9>&-
 }

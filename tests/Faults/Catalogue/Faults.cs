@@ -63,6 +63,15 @@ static class Faults
         new TerminatedInOutage("SIGTERM of the processors while Kafka does not answer", Sign.Processors, "kafka"),
         new TerminatedInOutage("SIGTERM of Ingest while Kafka does not answer", Sign.Ingest, "kafka"),
         new MemoryPressure(),
+        new BrokerKilledUnderRequests(),
+        new PostgresStopsUnderRequests("PostgreSQL restarted, fast", ServerProcess.SigInt),
+        new PostgresStopsUnderRequests("PostgreSQL restarted, immediate", ServerProcess.SigQuit),
+        new PostgresStopsUnderRequests("PostgreSQL killed", ServerProcess.SigKill),
+        new CutInsideTaskCommit(),
+        new RabbitKilledUnderRequests(),
+        new KilledAtRandomUnderRequests(),
+        new IngestKilledUnderRequests(),
+        new PythonKilledUnderRequests(),
     ];
 
     public static Fault Named(string name) => All.Single(f => f.Name == name);

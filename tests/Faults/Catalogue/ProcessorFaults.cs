@@ -36,12 +36,15 @@ sealed class KilledAtRandom() : Fault("processors killed at random", 0)
 
     public override IReadOnlyList<Sign> Signs => [Sign.Silent(Sign.Processors)];
 
-    public override async Task InjectAsync(FaultRun run)
+    public override async Task InjectAsync(FaultRun run) => Seeds.Say($"{await KillAsync(run, Lasts)} kills");
+
+    /// <returns>How many kills there were.</returns>
+    public static async Task<int> KillAsync(FaultRun run, TimeSpan lasts)
     {
         List<HostProcess> running = [run.Processors];
         running.Add(await run.StartProcessorsAsync());
         var kills = 0;
-        using var over = new CancellationTokenSource(Lasts);
+        using var over = new CancellationTokenSource(lasts);
         while (!over.IsCancellationRequested)
         {
             var killed = running[run.Random.Next(running.Count)];
@@ -52,7 +55,7 @@ sealed class KilledAtRandom() : Fault("processors killed at random", 0)
             running.Add(await run.StartProcessorsAsync());
             await Task.WhenAny(Task.Delay(run.Random.Next(1500, 8000), over.Token));
         }
-        Seeds.Say($"{kills} kills");
+        return kills;
     }
 }
 

@@ -153,10 +153,15 @@ sealed class EveryRecordFails() : RabbitFault("100 % transient failure of a proc
 }
 
 /// <summary>The queues of one run, by their names.</summary>
-sealed class RabbitQueues(FaultRun run)
+/// <param name="road">Whose retries they carry.</param>
+sealed class RabbitQueues(FaultRun run, string road = "failing")
 {
     public string Work => $"{run.RabbitPrefix}pipeline.work";
-    public string WorkQueue => $"{Work}.failing";
+    public string WorkQueue => $"{Work}.{road}";
+
+    /// <summary>Of long requests; only analyses have them.</summary>
+    public IReadOnlyList<string> Jobs => road == "analysis" ? [.. new[] { "high", "normal", "low" }.Select(p => $"{run.RabbitPrefix}pipeline.jobs.{p}")] : [];
+
     public string FirstRetry => $"{run.RabbitPrefix}pipeline.retry.300";
     public string SecondRetry => $"{run.RabbitPrefix}pipeline.retry.1000";
     public string DeadLetters => $"{run.RabbitPrefix}dead-letters";
@@ -179,7 +184,7 @@ sealed class RabbitQueues(FaultRun run)
         {
             await using var connection = await run.Rabbit!.ConnectAsync();
             var waiting = new List<string>();
-            foreach (var queue in (string[])[WorkQueue, FirstRetry, SecondRetry, DeadLetters])
+            foreach (var queue in (string[])[WorkQueue, $"{WorkQueue}.alone", FirstRetry, SecondRetry, DeadLetters, .. Jobs])
             {
                 await using var channel = await connection.CreateChannelAsync();
                 var messages = (await channel.QueueDeclarePassiveAsync(queue)).MessageCount;
@@ -209,7 +214,7 @@ sealed class RabbitQueues(FaultRun run)
         await WithChannelAsync(channel => channel.QueueDeleteAsync(queue));
     }
 
-    async Task<uint> CountAsync(string queue)
+    public async Task<uint> CountAsync(string queue)
     {
         uint count = 0;
         await WithChannelAsync(async channel => count = (await channel.QueueDeclarePassiveAsync(queue)).MessageCount);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Pipeline.Faults.Requests;
 using Pipeline.Pipeline.Tests.Harness;
 
 namespace Pipeline.Faults.Harness;
@@ -6,10 +7,10 @@ namespace Pipeline.Faults.Harness;
 /// <summary>Load, inject, hold, heal, wait for quiescence, check.</summary>
 sealed class FaultCourse(Lane lane, Fault fault, int seed)
 {
-    static readonly TimeSpan LagGoneWithin = TimeSpan.FromSeconds(60), AfterHealing = TimeSpan.FromSeconds(1.5);
+    static readonly TimeSpan LagGoneWithin = TimeSpan.FromSeconds(60), AfterHealing = TimeSpan.FromSeconds(1.5), GiveUpAfter = TimeSpan.FromSeconds(90);
 
     /// <summary>Stored before anything goes wrong, so that the fault meets a pipeline at work.</summary>
-    const int PassedFirst = 400;
+    const int PassedFirst = 400, EndedFirst = 60;
 
     readonly Findings _findings = new();
 
@@ -51,6 +52,8 @@ sealed class FaultCourse(Lane lane, Fault fault, int seed)
         await run.StartHostsAsync();
         run.Load.Begin();
         await run.PassedAtLeastAsync(PassedFirst);
+        if (run.Load.Requests is { } requests)
+            await requests.EndedAtLeastAsync(EndedFirst, LagGoneWithin);
         run.AtWork();
         await Task.Delay(run.Random.Next(700, 1500));
         // 2. The fault, until it was seen everywhere and long enough.
@@ -65,9 +68,10 @@ sealed class FaultCourse(Lane lane, Fault fault, int seed)
         // 4. Nothing moves any more.
         await fault.CheckAsync(run, _findings);
         var stored = await CheckAsync(run, resources);
+        var answers = run.Load.Requests is null ? null : await CheckRequestsAsync(run, run.Load.Requests);
         foreach (var (sign, after) in signs.Seen)
             _findings.Expect(after <= SignWatch.VisibleWithin, $"not visible within {SignWatch.VisibleWithin.TotalSeconds} s: {sign.Host} {sign.Text} ({(after is null ? "never" : $"after {after.Value.TotalSeconds:F1} s")})");
-        return new CourseReport(fault.Name, seed, run.Ledger.Read(), stored, recovery, [.. signs.Seen], resources.ToString(), Stopwatch.GetElapsedTime(started), _findings.List);
+        return new CourseReport(fault.Name, seed, run.Ledger.Read(), stored, recovery, [.. signs.Seen], resources.ToString(), Stopwatch.GetElapsedTime(started), _findings.List) { Requests = answers };
     }
 
     /// <summary>Not that of the runtime, which differs from process to process.</summary>
@@ -87,20 +91,35 @@ sealed class FaultCourse(Lane lane, Fault fault, int seed)
     async Task<TimeSpan> RecoverAsync(FaultRun run, long healed)
     {
         var backlog = await run.EndsAsync();
-        var caughtUp = CatchUpAsync(run, backlog, healed);
+        var caughtUp = CatchUpAsync(run, (backlog, run.Load.Requests?.Ledger.AcceptedIds ?? []), healed);
         await Task.Delay(AfterHealing);
         await run.Load.EndAsync(TimeSpan.FromSeconds(30));
         var recovery = await caughtUp;
         await run.StoredUpToAsync(await run.EndsAsync(), LagGoneWithin);
+        await EndedAsync(run.Load.Requests, run.Load.Requests?.Ledger.AcceptedIds);
         var lagGone = Stopwatch.GetElapsedTime(healed);
         _findings.Expect(lagGone <= LagGoneWithin, $"lag 0 only {lagGone.TotalSeconds:F0} s after healing");
         return recovery;
     }
 
-    static async Task<TimeSpan> CatchUpAsync(FaultRun run, Dictionary<int, long> backlog, long healed)
+    async Task<TimeSpan> CatchUpAsync(FaultRun run, (Dictionary<int, long> Ends, string[] Requests) backlog, long healed)
     {
-        await run.StoredUpToAsync(backlog, TimeSpan.FromSeconds(90));
+        await run.StoredUpToAsync(backlog.Ends, GiveUpAfter);
+        await EndedAsync(run.Load.Requests, backlog.Requests);
         return Stopwatch.GetElapsedTime(healed);
+    }
+
+    /// <summary>Requests that do not end are a finding, and the checks say which they are.</summary>
+    async Task EndedAsync(RequestLoad? load, string[]? ids)
+    {
+        try
+        {
+            await (load?.EndedAsync(ids!, GiveUpAfter) ?? Task.CompletedTask);
+        }
+        catch (TimeoutException e)
+        {
+            _findings.Add(e.Message);
+        }
     }
 
     async Task<Stored> CheckAsync(FaultRun run, Resources resources)
@@ -120,15 +139,34 @@ sealed class FaultCourse(Lane lane, Fault fault, int seed)
         }
         return stored;
     }
+
+    /// <returns>In words, what clients were told and what came of it.</returns>
+    async Task<string> CheckRequestsAsync(FaultRun run, RequestLoad load)
+    {
+        try
+        {
+            await load.SettledAsync(GiveUpAfter);
+        }
+        catch (TimeoutException e)
+        {
+            _findings.Add(e.Message);
+        }
+        var (answers, word) = (await Answers.ReadAsync(run), load.Ledger.Told.Read());
+        new AnswerChecks(load.Ledger, answers, _findings).Run(load.Shape.UnreadEnds);
+        return $"{word.Ok.Count} ok, {word.Refused.Count} refused, {word.Unknown.Count} unknown: {answers}";
+    }
 }
 
 /// <summary>One line of the table that a run leaves.</summary>
 sealed record CourseReport(string Fault, int Seed, Word Word, Stored Stored, TimeSpan Recovery, IReadOnlyList<(Sign Sign, TimeSpan? After)> Signs, string Resources, TimeSpan Took,
     IReadOnlyList<string> Findings)
 {
-    public const string Head = "| fault | seed | ok | refused | unknown | stored | dead letters | duplicates | recovery s | visible by (s) | took s | verdict |\n| --- | --: | --: | --: | --: | --: | --: | --: | --: | --- | --: | --- |";
+    public const string Head = "| fault | seed | ok | refused | unknown | stored | dead letters | duplicates | requests | recovery s | visible by (s) | took s | verdict |\n| --- | --: | --: | --: | --: | --: | --: | --: | --- | --: | --- | --: | --- |";
+
+    /// <summary>What became of requests; null where there were none.</summary>
+    public string? Requests { get; init; }
 
     public override string ToString() =>
-        $"| {Fault} | {Seed} | {Word.Ok.Count} | {Word.Refused.Count} | {Word.Unknown.Count} | {Stored.Rows.Count} | {Stored.Letters.Count} | {Stored.Outcomes.Duplicate} | {Recovery.TotalSeconds:F1} | "
+        $"| {Fault} | {Seed} | {Word.Ok.Count} | {Word.Refused.Count} | {Word.Unknown.Count} | {Stored.Rows.Count} | {Stored.Letters.Count} | {Stored.Outcomes.Duplicate} | {Requests ?? "-"} | {Recovery.TotalSeconds:F1} | "
         + $"{string.Join("; ", Signs.Select(s => $"{s.Sign.Host} {s.Sign.Text} ({(s.After is null ? "never" : $"{s.After.Value.TotalSeconds:F1}")})"))} | {Took.TotalSeconds:F0} | {(Findings.Count == 0 ? "held" : "BROKEN")} |";
 }

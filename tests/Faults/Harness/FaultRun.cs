@@ -24,6 +24,13 @@ sealed class FaultRun : IAsyncDisposable
     public Fault Fault { get; }
     public Random Random { get; }
     public TestTopic Topic { get; private set; } = null!;
+
+    /// <summary>Topics of analyses, where the fault has requests.</summary>
+    public TestTopic? Requests { get; private set; }
+
+    /// <inheritdoc cref="Requests"/>
+    public TestTopic? Results { get; private set; }
+
     public TestDatabase Database { get; private set; } = null!;
     public InfluxStore? Influx { get; private set; }
     public ConservationWatch Watch { get; private set; } = null!;
@@ -107,6 +114,10 @@ sealed class FaultRun : IAsyncDisposable
         Kafka = await Lane.Kafka;
         Brokers = Kafka.Broker.Servers;
         Topic = await TestTopic.CreateAsync(_id, Partitions, Brokers);
+        if (Fault.Requests is null)
+            return;
+        Requests = await TestTopic.CreateAsync(_id + ".requests", Partitions, Brokers);
+        Results = await TestTopic.CreateAsync(_id + ".results", Partitions, Brokers);
     }
 
     async Task MakeDatabaseAsync()
@@ -177,17 +188,19 @@ sealed class FaultRun : IAsyncDisposable
         return process;
     }
 
-    (string, string)[] IngestSettings() => [.. Common(), ("Pipeline__Kafka__EventsTopic", Topic.Name)];
+    (string, string)[] IngestSettings() => [.. Common(), ("Pipeline__Kafka__EventsTopic", Topic.Name), .. Requests is null ? [] : (ReadOnlySpan<(string, string)>)[("Pipeline__Kafka__RequestsTopic", Requests.Name)]];
 
     (string, string)[] ProcessorsSettings() =>
     [
         .. Common(), ("Pipeline__Kafka__EventTopics__0__Name", Topic.Name), ("Pipeline__Kafka__GroupPrefix", _id + "."), ("Pipeline__Kafka__SessionTimeout", "00:00:06"),
         ("Pipeline__Kafka__Partitions", $"{Partitions}"), ("Pipeline__Processors__Roles", Roles()),
         .. Rabbit is null ? [] : (ReadOnlySpan<(string, string)>)[("Pipeline__RabbitMq__Uri", OwnRabbit.Uri($"127.0.0.1:{RabbitWire!.Port}")), ("Pipeline__RabbitMq__Prefix", RabbitPrefix)],
+        .. Requests is null ? [] : (ReadOnlySpan<(string, string)>)[("Pipeline__Kafka__RequestTopics__0__Name", Requests.Name), ("Pipeline__Kafka__ResultsTopic", Results!.Name),
+            ("Pipeline__Analysis__Python", "off"), ("Pipeline__Analysis__Lease", "00:00:03")],
         .. Influx is null ? [] : Influx.Settings.Select(s => (s.Key, s.Value)).Append(("Pipeline__Influx__Url", $"http://127.0.0.1:{InfluxWire!.Port}")),
     ];
 
-    string Roles() => string.Join(',', ((string?[])["events-postgres", Influx is null ? null : "events-influx", Rabbit is null ? null : "failures"]).OfType<string>());
+    string Roles() => string.Join(',', ((string?[])["events-postgres", Influx is null ? null : "events-influx", Rabbit is null ? null : "failures", Requests is null ? null : "analysis,results-postgres"]).OfType<string>());
 
     (string, string)[] Common() =>
     [
@@ -208,21 +221,23 @@ sealed class FaultRun : IAsyncDisposable
         }
     }
 
-    /// <summary>The log's ends; asked again while a broker is not quite back.</summary>
-    public async Task<Dictionary<int, long>> EndsAsync()
+    public Task<Dictionary<int, long>> EndsAsync() => EndsAsync(Topic);
+
+    /// <summary>A log's ends; asked again while a broker is not quite back.</summary>
+    public async Task<Dictionary<int, long>> EndsAsync(TestTopic topic)
     {
         var ends = new Dictionary<int, long>();
         await Until.TrueAsync("the broker tells the log's ends", Within, async () =>
         {
             try
             {
-                ends = await Topic.EndsAsync();
+                ends = await topic.EndsAsync();
                 return "";
             }
             catch (ListOffsetsException e)
             {
                 // The client holds on to a leader of before until it asks for metadata.
-                await Topic.RefreshAsync();
+                await topic.RefreshAsync();
                 return string.Join(", ", e.Result.ResultInfos.Select(r => r.TopicPartitionOffsetError.Error.Reason).Distinct());
             }
             catch (KafkaException e)
@@ -261,6 +276,10 @@ sealed class FaultRun : IAsyncDisposable
         await Watch.DisposeAsync();
         await Database.DisposeAsync();
         await Topic.DisposeAsync();
+        if (Requests is not null)
+            await Requests.DisposeAsync();
+        if (Results is not null)
+            await Results.DisposeAsync();
         if (Influx is not null)
             await Influx.DisposeAsync();
     }

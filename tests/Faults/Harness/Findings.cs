@@ -18,9 +18,9 @@ sealed class Findings
     }
 
     /// <summary>Reports a set that should be empty by its size and some of its members.</summary>
-    public void Empty(IReadOnlyCollection<Guid> set, string what)
+    public void Empty(IReadOnlyCollection<Guid> set, string what, string noun = "events")
     {
         if (set.Count > 0)
-            _list.Add($"{set.Count} events {what}, such as {string.Join(", ", set.Take(3))}");
+            _list.Add($"{set.Count} {noun} {what}, such as {string.Join(", ", set.Take(3))}");
     }
 }

@@ -32,6 +32,9 @@ sealed class ServerProcess
             _ = Kill(_process.Id, signal);
     }
 
+    /// <summary>To a process that somebody else started.</summary>
+    public static void Signal(int process, int signal) => _ = Kill(process, signal);
+
     public async Task EndAsync(int signal, TimeSpan within)
     {
         Signal(signal);
