@@ -8,6 +8,9 @@ public static class Topics
     /// <summary>What is to be analysed, keyed by request id.</summary>
     public const string AnalysisRequests = "analysis.requests";
 
+    /// <summary>How ids of scheduled requests begin; those of clients do not.</summary>
+    public const string ScheduledRequests = "schedule/";
+
     /// <summary>What came of it, keyed likewise. May repeat a result: the task's row is the answer.</summary>
     public const string AnalysisResults = "analysis.results";
 

@@ -33,6 +33,8 @@ public sealed class AnalysisHttpTests
         var algorithms = (await PipelineUnderTest.Http.GetFromJsonAsync<JsonElement>(new Uri(api, "api/v1/algorithms"), Stop)).GetProperty("algorithms").EnumerateArray().ToList();
         Assert.Contains(algorithms, a => a.GetProperty("name").GetString() == "rolling" && a.GetProperty("parameters").GetProperty("required")[0].GetString() == "window");
 
+        Assert.Contains(algorithms, a => a.GetProperty("name").GetString() == "autocorrelation" && a.GetProperty("source").GetString() == "Box and Jenkins 1970" && a.GetProperty("complexity").GetString() == "O(n · lags)");
+
         var (batchStatus, batch) = await PostAsync(api, """
             {"requests":[{"algorithm":"sum","input":{"values":[1,2]}},{"algorithm":"summ","input":{"values":[1]}},{"nonsense":1},{"request_id":"last","algorithm":"max","input":{"values":[7]}}]}
             """, "api/v1/analyze/batch");

@@ -180,6 +180,7 @@ public sealed class AnalysisTopicTests
                 ? (task.GetProperty("task_id").GetString(), task.GetProperty("status").GetString()) : default);
         }
         Assert.Equal((HttpStatusCode.BadRequest, "invalid_request"), Code(await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), Sum("..", 1))));
+        Assert.Equal((HttpStatusCode.BadRequest, "invalid_request"), Code(await SendAsync(HttpMethod.Post, new Uri(api, "api/v1/compute"), Sum("schedule/forecast", 1))));
         await queues.EmptyAsync(Within);
     }
 

@@ -43,9 +43,18 @@ public static class AnalysisResultReader
         }
     }
 
-    /// <summary>Statistics read it as it stands: one that they could not read is left out, and not what the request came to.</summary>
-    static string? Metadata(JsonElement root) => Object(root, "metadata") is { } text && JsonStrings.HasOnlyScalarEscapes(System.Text.Encoding.UTF8.GetBytes(text))
+    /// <summary>Statistics and erasures read it as it stands: one that they could not read is left out, and not what the request came to.</summary>
+    static string? Metadata(JsonElement root) => Object(root, "metadata") is { } text && JsonStrings.HasOnlyScalarEscapes(System.Text.Encoding.UTF8.GetBytes(text)) && HasFiniteNumbers(root.GetProperty("metadata"))
         && (!root.GetProperty("metadata").TryGetProperty("duration_ms", out var duration) || duration.ValueKind == JsonValueKind.Number) ? text : null;
+
+    /// <summary>PostgreSQL's jsonb refuses a number of more than 131,072 digits, which 1e999999 has.</summary>
+    static bool HasFiniteNumbers(JsonElement json) => json.ValueKind switch
+    {
+        JsonValueKind.Number => json.TryGetDouble(out var number) && double.IsFinite(number),
+        JsonValueKind.Array => json.EnumerateArray().All(HasFiniteNumbers),
+        JsonValueKind.Object => json.EnumerateObject().All(p => HasFiniteNumbers(p.Value)),
+        _ => true,
+    };
 
     static string? Text(JsonElement parent, string name) => parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 

@@ -53,13 +53,13 @@ public static class TaskStates
 
     /// <summary>
     /// Whether a task in one state may come into the other. A request is read again after a crash, so that every state that is not final may go back to
-    /// queued, and an answer may come from any of them.
+    /// queued, and an answer may come from any of them. What runs is scheduled again where its message is delivered again, or where another process takes over.
     /// </summary>
     public static bool MayBecome(this TaskState from, TaskState to) => !from.IsFinal() && to switch
     {
         TaskState.Submitted => from == TaskState.None,
         TaskState.Queued => true,
-        TaskState.Scheduled => from is TaskState.Queued or TaskState.Retrying,
+        TaskState.Scheduled => from is TaskState.Queued or TaskState.Retrying or TaskState.Running,
         TaskState.Running => from is TaskState.Scheduled or TaskState.Queued or TaskState.Retrying,
         TaskState.Failed => from == TaskState.Running,
         TaskState.Retrying => from == TaskState.Failed,

@@ -22,9 +22,10 @@ sealed class RequestProducer(EventProducer events, IOptions<KafkaOptions> kafka,
             using var producer = new DependentProducerBuilder<byte[], byte[]>(events.Handle).Build();
             var message = new Message<byte[], byte[]> { Key = Encoding.UTF8.GetBytes(requestId), Value = request.ToArray(), Headers = [new Header(Topics.IngestHeaderName, text)] };
             producer.Produce(kafka.Value.RequestsTopic, message, report => done.TrySetResult(report.Error.IsError ? report.Error.Reason : null));
-            return await done.Task;
+            // A report comes in any case; but a producer that is being replaced may owe one.
+            return await done.Task.WaitAsync(kafka.Value.DeliveryTimeout * 2, clock);
         }
-        catch (Exception e) when (e is KafkaException or ObjectDisposedException)
+        catch (Exception e) when (e is KafkaException or ObjectDisposedException or TimeoutException)
         {
             return e.Message;
         }

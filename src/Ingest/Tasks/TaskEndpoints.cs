@@ -45,16 +45,18 @@ static class TaskEndpoints
         var id = request!.RequestId ?? Guid.CreateVersion7().ToString();
         if (id is "." or "..")
             return new Problem(400, "invalid_request", "An id that is a dot or two is no part of a path, by which the task is asked for.") { Parameter = "/request_id" };
+        if (id.StartsWith(Topics.ScheduledRequests, StringComparison.Ordinal))
+            return new Problem(400, "invalid_request", $"Ids that begin with {Topics.ScheduledRequests} are those of scheduled analyses.") { Parameter = "/request_id" };
         var task = new NewTask(new TaskKey(Topics.DefaultTenant, id), SHA256.HashData(body.Span), request.Algorithm, request.Priority);
         // 1. The row, so that a read right after the answer finds the task.
-        var (submission, state) = await tasks.SubmitAsync(task, http.RequestAborted);
+        var (submission, state, at) = await tasks.SubmitAsync(task, http.RequestAborted);
         if (submission == Submission.Conflict)
             return new Problem(409, "request_conflict", $"Another request has the request_id {id}.") { Parameter = "/request_id" };
         // 2. The record. From here on the request is finished even if the client has gone. What was asked for before, and not read yet, may never have come to the topic.
         if (state == TaskState.Submitted && await producer.ProduceAsync(task.Key.Tenant, id, body.Memory) is { } problem)
         {
             if (submission == Submission.New)
-                await tasks.RemoveAsync(task, CancellationToken.None);
+                await tasks.RemoveAsync(task, at, CancellationToken.None);
             return new Problem(503, "broker_unavailable", $"The broker did not acknowledge the request ({problem}); send it again later.") { RetryAfter = options.Value.RetryAfter };
         }
         var location = $"/api/v1/task/{Uri.EscapeDataString(id)}";

@@ -18,13 +18,20 @@ sealed class Expiries(IAdminClient admin, KafkaOptions kafka, RabbitMqOptions? r
     /// <param name="until">What is erased was received until then.</param>
     public async Task<IReadOnlyList<ErasureExpiry>> ReadAsync(DateTime until, CancellationToken stop) => [.. await TopicsAsync(until, stop), .. Queues(until)];
 
+    /// <summary>Events, and requests and their results, which may name users: these only where they are, because not every installation analyses.</summary>
     async Task<IEnumerable<ErasureExpiry>> TopicsAsync(DateTime until, CancellationToken stop)
     {
         try
         {
-            var topics = kafka.Events.Select(t => new ConfigResource { Type = ResourceType.Topic, Name = t.Name });
+            var topics = kafka.Events.Select(t => t.Name).Concat(kafka.Requests.Select(t => t.Name)).Append(kafka.ResultsTopic).Distinct().Select(name => new ConfigResource { Type = ResourceType.Topic, Name = name });
             var answer = await admin.DescribeConfigsAsync(topics, new DescribeConfigsOptions { RequestTimeout = Timeout }).WaitAsync(Timeout * 2, clock, stop);
             return answer.Select(t => OfTopic(t.ConfigResource.Name, t.Entries.ToDictionary(e => e.Key, e => e.Value.Value), until));
+        }
+        catch (DescribeConfigsException e)
+        {
+            return e.Results.Where(t => t.Error.Code != ErrorCode.UnknownTopicOrPart || kafka.Events.Any(o => o.Name == t.ConfigResource.Name)).Select(t => t.Error.IsError
+                ? new ErasureExpiry(Kafka, t.ConfigResource.Name, null, $"not known: the broker did not say its retention ({t.Error.Reason})")
+                : OfTopic(t.ConfigResource.Name, t.Entries.ToDictionary(c => c.Key, c => c.Value.Value), until));
         }
         catch (Exception e) when (e is KafkaException or TimeoutException or ObjectDisposedException)
         {
@@ -60,6 +67,7 @@ sealed class Expiries(IAdminClient admin, KafkaOptions kafka, RabbitMqOptions? r
         return
         [
             new ErasureExpiry(RabbitMq, "queues of retries", until + ladder, $"the delays of all attempts together, {ladder}; where no processor takes them, a message waits in its work queue besides"),
+            new ErasureExpiry(RabbitMq, "queues of long requests and of what is tried alone", null, "do not expire: each message goes when it has had its turn; what is answered then about erased events is not stored"),
             new ErasureExpiry(RabbitMq, new RabbitMqNames(rabbit.Prefix).DeadLetters, null, "does not expire: role failures takes each letter into PostgreSQL as it comes, where none is stored that the erasure covers"),
         ];
     }

@@ -48,6 +48,8 @@ public sealed class AnalysisResultReaderTests
     [InlineData("""{"engine":"a\u0000"}""")]
     [InlineData("""{"duration_ms":"x"}""")]
     [InlineData("""{"duration_ms":null}""")]
+    [InlineData("""{"duration_ms":1e999999}""")]
+    [InlineData("""{"duration_ms":1,"engine":{"of":[0,-1e400]}}""")]
     [InlineData("[]")]
     public void Metadata_that_no_statistics_could_read_are_left_out_and_the_answer_stays(string metadata)
     {

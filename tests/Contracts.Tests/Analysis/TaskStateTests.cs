@@ -29,6 +29,13 @@ public sealed class TaskStateTests
     }
 
     [Fact]
+    public void What_runs_is_scheduled_again_by_who_takes_it_over_and_what_was_only_submitted_never_is()
+    {
+        Assert.All((TaskState[])[TaskState.Queued, TaskState.Running, TaskState.Retrying], from => Assert.True(from.MayBecome(TaskState.Scheduled)));
+        Assert.All((TaskState[])[TaskState.Submitted, TaskState.Scheduled, TaskState.Failed], from => Assert.False(from.MayBecome(TaskState.Scheduled)));
+    }
+
+    [Fact]
     public void A_request_that_is_read_again_after_a_crash_queues_again() =>
         Assert.All(All.Where(s => !s.IsFinal()), from => Assert.True(from.MayBecome(TaskState.Queued)));
 }

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Pipeline.Contracts;
 using Pipeline.Contracts.Analysis;
 using Pipeline.Sinks.Postgres.Tasks;
 
@@ -54,7 +55,7 @@ sealed record Schedule(string Name, string Tenant, string Algorithm, CronExpress
     {
         // Ids of projects and users may be as long as a request's own; and this one names no user.
         var whom = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{projectId}\n{userId}")))[..16];
-        var id = string.Create(CultureInfo.InvariantCulture, $"schedule/{Name}/{due:yyyyMMdd'T'HHmm'Z'}/{whom}");
+        var id = string.Create(CultureInfo.InvariantCulture, $"{Topics.ScheduledRequests}{Name}/{due:yyyyMMdd'T'HHmm'Z'}/{whom}");
         var request = Request(id, due, projectId, userId);
         return (new NewTask(new TaskKey(Tenant, id), SHA256.HashData(request), Algorithm, Priority), request);
     }

@@ -56,7 +56,8 @@ sealed class ScheduledAnalyses(ScheduleList list, ScheduleTools tools, TimeProvi
 
     async Task LookAsync(Schedule schedule, CancellationToken stop)
     {
-        var now = clock.GetUtcNow().UtcDateTime;
+        // PostgreSQL's time, one for all: by a clock that is ahead a run would be done, and its id taken, long before its data are there.
+        var now = await tools.Breakers.Postgres.RunAsync(tools.Runs.NowAsync, stop);
         if (schedule.Cron.Before(now) is not { } due || due < now - CatchUp || _done.GetValueOrDefault(schedule.Name) == due)
             return;
         // Before any row is made that could not be produced.

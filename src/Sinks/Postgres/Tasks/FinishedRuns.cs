@@ -13,7 +13,7 @@ public sealed record FinishedRun(TaskKey Task, ScheduledRun Run, TaskState State
     public bool IsLatest { get; init; } = true;
 }
 
-/// <summary>Runs that ended and whose points are still to be written, by one process at a time.</summary>
+/// <summary>Runs that ended and whose points are still to be written, by one process at a time. Their tasks are held so that an erasure, which deletes them, waits, and who reads their requests again does not.</summary>
 /// <param name="writeTimeout">Of one run's points. A process that stands still for longer gives up what it holds.</param>
 public sealed class FinishedRuns(NpgsqlDataSource database, TimeSpan writeTimeout)
 {
@@ -25,7 +25,7 @@ public sealed class FinishedRuns(NpgsqlDataSource database, TimeSpan writeTimeou
             SELECT FROM control.scheduled_runs l WHERE l.schedule = r.schedule AND l.due_at > r.due_at AND l.points_at IS NOT NULL
                 AND l.tenant = r.tenant AND l.project_id IS NOT DISTINCT FROM r.project_id AND l.user_id IS NOT DISTINCT FROM r.user_id)
         FROM control.scheduled_runs r JOIN control.tasks t USING (tenant, request_id, digest)
-        WHERE r.points_at IS NULL AND t.state >= {TaskColumns.Number(TaskState.Completed)} AND r.schedule = ANY($1) ORDER BY r.due_at LIMIT {Most} FOR UPDATE OF r, t
+        WHERE r.points_at IS NULL AND t.state >= {TaskColumns.Number(TaskState.Completed)} AND r.schedule = ANY($1) ORDER BY r.due_at LIMIT {Most} FOR UPDATE OF r FOR KEY SHARE OF t
         """;
 
     /// <summary>Hands runs that ended, the oldest first, to who writes their points, and notes those as written. An erasure waits for it: what is written meanwhile it finds and deletes.</summary>

@@ -67,6 +67,12 @@ public sealed class ScheduledRuns(NpgsqlDataSource database)
                 AND NOT EXISTS (SELECT FROM control.tasks t WHERE t.tenant = r.tenant AND t.request_id = r.request_id) LIMIT {Step} FOR UPDATE SKIP LOCKED)
         """;
 
+    public async Task<DateTime> NowAsync(CancellationToken stop)
+    {
+        await using var command = database.CreateCommand("SELECT clock_timestamp()");
+        return (DateTime)(await command.ExecuteScalarAsync(stop))!;
+    }
+
     /// <summary>Of whom there is enough in a window to analyse.</summary>
     public async Task<IReadOnlyList<(string ProjectId, string? UserId)>> SubjectsAsync(ScheduledSubjects subjects, DateTime from, DateTime to, CancellationToken stop)
     {

@@ -30,6 +30,8 @@ public enum Claim
 {
     Missing = 0,
     Ours = 1,
+
+    /// <summary>Or the row is another request's by now, because this one's, ended, was removed.</summary>
     Ended = 2,
 
     /// <summary>Another process executes it.</summary>
@@ -47,13 +49,15 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
     /// <summary>Longer than a log's offset takes to be committed, over some restarts; after that a record that is read again, as when a queue was lost, is set aside anew.</summary>
     const string AloneKnownFor = "10 minutes";
 
+    const int LooksMost = 5;
+
     static readonly string AdmitSql = $"""
         WITH given AS (
-            SELECT * FROM unnest($1, $2, $3, $4, $5, $6) WITH ORDINALITY AS g(tenant, request_id, digest, algorithm, priority, runs, i)
+            SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $9) WITH ORDINALITY AS g(tenant, request_id, digest, algorithm, priority, runs, logged_at, i)
         ), found AS (
             SELECT g.i, g.runs, t.tenant, t.request_id, t.state, t.digest = g.digest AS same, t.state = 4 AND t.owner IS DISTINCT FROM $7 AS begun,
                 coalesce(t.error_code = '{TaskAnswers.NotRead}', false) AS unread, coalesce(t.tried_alone_at > clock_timestamp() - interval '{AloneKnownFor}', false) AS alone
-            FROM given g JOIN control.tasks t USING (tenant, request_id) ORDER BY t.tenant, t.request_id FOR UPDATE OF t
+            FROM given g JOIN control.tasks t USING (tenant, request_id) ORDER BY t.tenant, t.request_id FOR NO KEY UPDATE OF t
         ), known AS (
             UPDATE control.tasks t SET {TaskColumns.Enter("2")}, owner = NULL, lease_until = NULL
             FROM found f WHERE NOT f.runs AND t.tenant = f.tenant AND t.request_id = f.request_id AND f.same AND f.state < 7 AND NOT f.begun
@@ -64,9 +68,9 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
         ), inserted AS (
             INSERT INTO control.tasks (tenant, request_id, digest, algorithm, priority, state, states, entered, attempts, submitted_at, owner, lease_until)
             SELECT tenant, request_id, digest, algorithm, priority, CASE WHEN runs THEN 4 ELSE 2 END, CASE WHEN runs THEN ARRAY[1, 2, 4]::smallint[] ELSE ARRAY[1, 2]::smallint[] END,
-                   array_fill(clock_timestamp(), ARRAY[CASE WHEN runs THEN 3 ELSE 2 END]), runs::int, clock_timestamp(), CASE WHEN runs THEN $7 END, CASE WHEN runs THEN clock_timestamp() + $8 END
+                   array_fill(clock_timestamp(), ARRAY[CASE WHEN runs THEN 3 ELSE 2 END]), runs::int, least(clock_timestamp(), logged_at), CASE WHEN runs THEN $7 END, CASE WHEN runs THEN clock_timestamp() + $8 END
             FROM given g WHERE NOT EXISTS (SELECT FROM found f WHERE f.i = g.i)
-            ON CONFLICT DO NOTHING RETURNING tenant, request_id
+            ORDER BY tenant, request_id ON CONFLICT DO NOTHING RETURNING tenant, request_id
         )
         SELECT i, CASE WHEN NOT same THEN 3 WHEN unread THEN 5 WHEN state >= 7 THEN 2 WHEN begun AND alone THEN 6 WHEN begun THEN 4 ELSE 1 END FROM found
         UNION ALL SELECT i, 1 FROM given JOIN inserted USING (tenant, request_id)
@@ -74,14 +78,14 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
 
     static readonly string ClaimSql = $"""
         WITH seen AS (
-            SELECT state, state = 4 AND owner IS DISTINCT FROM $3 AS others, coalesce(lease_until > clock_timestamp(), false) AS alive
-            FROM control.tasks WHERE tenant = $1 AND request_id = $2 FOR UPDATE
+            SELECT state, state = 4 AND owner IS DISTINCT FROM $3 AS others, coalesce(lease_until > clock_timestamp(), false) AS alive, digest = $6 AS same
+            FROM control.tasks WHERE tenant = $1 AND request_id = $2 FOR NO KEY UPDATE
         ), claimed AS (
             UPDATE control.tasks t SET {TaskColumns.Enter("3", "4")}, attempts = t.attempts + 1, owner = $3, lease_until = clock_timestamp() + $4,
                 tried_alone_at = CASE WHEN $5 THEN clock_timestamp() ELSE t.tried_alone_at END
-            FROM seen WHERE t.tenant = $1 AND t.request_id = $2 AND seen.state < 7 AND (NOT seen.others OR (NOT seen.alive AND $5))
+            FROM seen WHERE t.tenant = $1 AND t.request_id = $2 AND seen.state < 7 AND seen.same AND (NOT seen.others OR (NOT seen.alive AND $5))
         )
-        SELECT CASE WHEN state >= 7 THEN 2 WHEN NOT others THEN 1 WHEN alive THEN 3 WHEN $5 THEN 1 ELSE 4 END FROM seen
+        SELECT CASE WHEN state >= 7 OR NOT same THEN 2 WHEN NOT others THEN 1 WHEN alive THEN 3 WHEN $5 THEN 1 ELSE 4 END FROM seen
         """;
 
     static readonly string RetrySql = $"""
@@ -109,32 +113,47 @@ public sealed class TaskExecution(NpgsqlDataSource database, string owner, TimeS
     public async Task<Admission[]> AdmitAsync(IReadOnlyList<(NewTask Task, bool Runs)> tasks, CancellationToken stop)
     {
         var admissions = new Admission[tasks.Count];
+        int[] left = [.. Enumerable.Range(0, tasks.Count)];
+        for (var look = 0; left.Length > 0; look++)
+        {
+            // A row that somebody else makes between the two looks of one statement is seen by the next one.
+            if (look == LooksMost)
+                throw new NpgsqlException("A task was made by somebody else at the same time, again and again.");
+            await AdmitAsync(tasks, left, admissions, stop);
+            left = [.. left.Where(i => admissions[i] == default)];
+        }
+        return admissions;
+    }
+
+    async Task AdmitAsync(IReadOnlyList<(NewTask Task, bool Runs)> tasks, int[] which, Admission[] admissions, CancellationToken stop)
+    {
+        var given = which.Select(i => tasks[i]).ToList();
         await using var command = database.CreateCommand(AdmitSql);
-        command.Parameters.Add(Texts(tasks.Select(t => t.Task.Key.Tenant)));
-        command.Parameters.Add(Texts(tasks.Select(t => t.Task.Key.RequestId)));
-        command.Parameters.Add(new NpgsqlParameter<byte[][]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea, TypedValue = [.. tasks.Select(t => t.Task.Digest)] });
-        command.Parameters.Add(Texts(tasks.Select(t => t.Task.Algorithm)));
-        command.Parameters.Add(new NpgsqlParameter<short[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Smallint, TypedValue = [.. tasks.Select(t => (short)t.Task.Priority)] });
-        command.Parameters.Add(new NpgsqlParameter<bool[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Boolean, TypedValue = [.. tasks.Select(t => t.Runs)] });
+        command.Parameters.Add(Texts(given.Select(t => t.Task.Key.Tenant)));
+        command.Parameters.Add(Texts(given.Select(t => t.Task.Key.RequestId)));
+        command.Parameters.Add(new NpgsqlParameter<byte[][]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea, TypedValue = [.. given.Select(t => t.Task.Digest)] });
+        command.Parameters.Add(Texts(given.Select(t => t.Task.Algorithm)));
+        command.Parameters.Add(new NpgsqlParameter<short[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Smallint, TypedValue = [.. given.Select(t => (short)t.Task.Priority)] });
+        command.Parameters.Add(new NpgsqlParameter<bool[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Boolean, TypedValue = [.. given.Select(t => t.Runs)] });
         command.Parameters.AddWithValue(owner);
         command.Parameters.AddWithValue(lease);
+        command.Parameters.Add(new NpgsqlParameter<DateTime?[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, TypedValue = [.. given.Select(t => t.Task.LoggedAt?.UtcDateTime)] });
         await using var reader = await command.ExecuteReaderAsync(stop);
         while (await reader.ReadAsync(stop))
-            admissions[reader.GetInt64(0) - 1] = (Admission)reader.GetInt32(1);
-        // Made by somebody else between the two looks of one statement: the whole batch is read again, as after any conflict.
-        return admissions.Contains(default) ? throw new NpgsqlException("A task was made by somebody else at the same time.") : admissions;
+            admissions[which[reader.GetInt64(0) - 1]] = (Admission)reader.GetInt32(1);
     }
 
     /// <summary>Becomes the one who executes it.</summary>
     /// <param name="takeOver">Whether it is tried alone, so that a process that vanished while executing it is succeeded.</param>
-    public async Task<Claim> ClaimAsync(TaskKey task, bool takeOver, CancellationToken stop)
+    public async Task<Claim> ClaimAsync(NewTask task, bool takeOver, CancellationToken stop)
     {
         await using var command = database.CreateCommand(ClaimSql);
-        command.Parameters.AddWithValue(task.Tenant);
-        command.Parameters.AddWithValue(task.RequestId);
+        command.Parameters.AddWithValue(task.Key.Tenant);
+        command.Parameters.AddWithValue(task.Key.RequestId);
         command.Parameters.AddWithValue(owner);
         command.Parameters.AddWithValue(lease);
         command.Parameters.AddWithValue(takeOver);
+        command.Parameters.AddWithValue(task.Digest);
         return (Claim)(await command.ExecuteScalarAsync(stop) as int? ?? 0);
     }
 

@@ -6,7 +6,11 @@ namespace Pipeline.Sinks.Postgres.Tasks;
 public readonly record struct TaskKey(string Tenant, string RequestId);
 
 /// <param name="Digest">SHA-256 of the request's bytes.</param>
-public sealed record NewTask(TaskKey Key, byte[] Digest, string Algorithm, AnalysisPriority Priority);
+public sealed record NewTask(TaskKey Key, byte[] Digest, string Algorithm, AnalysisPriority Priority)
+{
+    /// <summary>The broker's time of its record, where it is known: its row, made anew because an erasure or its age took the first one, must not pass for a request that came after the erasure.</summary>
+    public DateTimeOffset? LoggedAt { get; init; }
+}
 
 /// <summary>How a task ended.</summary>
 /// <param name="State">Completed or abandoned.</param>

@@ -23,40 +23,58 @@ public sealed class TaskRequests(NpgsqlDataSource database)
         WHERE tenant = $1 AND request_id = $2 AND state < {TaskColumns.Number(TaskState.Completed)}
         """;
 
+    /// <summary>
+    /// Says of a request that is known whether it was read. If not, its time is now: whoever asked before and was refused by the broker must not remove the row that this one relies on, nor is it given up
+    /// as one that nobody read for long.
+    /// </summary>
+    const string FindSql = """
+        WITH again AS (UPDATE control.tasks SET submitted_at = clock_timestamp() WHERE tenant = $1 AND request_id = $2 AND digest = $3 AND state = 1 RETURNING submitted_at)
+        SELECT state, digest = $3, (SELECT submitted_at FROM again) FROM control.tasks WHERE tenant = $1 AND request_id = $2
+        """;
+
     /// <summary>Before the request is produced, so that a read right after the answer finds it.</summary>
-    public async Task<(Submission Submission, TaskState State)> SubmitAsync(NewTask task, CancellationToken stop)
+    /// <returns>Besides, the row's time, by which <see cref="RemoveAsync"/> knows whether it was asked for again since.</returns>
+    public async Task<(Submission Submission, TaskState State, DateTime At)> SubmitAsync(NewTask task, CancellationToken stop)
     {
         while (true)
         {
             await using var insert = database.CreateCommand("""
                 INSERT INTO control.tasks (tenant, request_id, digest, algorithm, priority, state, states, entered, submitted_at)
-                VALUES ($1, $2, $3, $4, $5, 1, '{1}', ARRAY[clock_timestamp()], clock_timestamp()) ON CONFLICT DO NOTHING
+                VALUES ($1, $2, $3, $4, $5, 1, '{1}', ARRAY[clock_timestamp()], clock_timestamp()) ON CONFLICT DO NOTHING RETURNING submitted_at
                 """);
             insert.Parameters.AddWithValue(task.Key.Tenant);
             insert.Parameters.AddWithValue(task.Key.RequestId);
             insert.Parameters.AddWithValue(task.Digest);
             insert.Parameters.AddWithValue(task.Algorithm);
             insert.Parameters.AddWithValue((short)task.Priority);
-            if (await insert.ExecuteNonQueryAsync(stop) == 1)
-                return (Submission.New, TaskState.Submitted);
-            await using var find = database.CreateCommand("SELECT state, digest = $3 FROM control.tasks WHERE tenant = $1 AND request_id = $2");
+            if (await insert.ExecuteScalarAsync(stop) is DateTime at)
+                return (Submission.New, TaskState.Submitted, at);
+            await using var find = database.CreateCommand(FindSql);
             find.Parameters.AddWithValue(task.Key.Tenant);
             find.Parameters.AddWithValue(task.Key.RequestId);
             find.Parameters.AddWithValue(task.Digest);
             await using var reader = await find.ExecuteReaderAsync(stop);
-            // Removed in between: then it is new.
-            if (await reader.ReadAsync(stop))
-                return (reader.GetBoolean(1) ? Submission.Known : Submission.Conflict, (TaskState)reader.GetInt16(0));
+            if (!await reader.ReadAsync(stop))
+                // Removed in between: then it is new.
+                continue;
+            var (state, same) = ((TaskState)reader.GetInt16(0), reader.GetBoolean(1));
+            if (!same || state != TaskState.Submitted)
+                return (same ? Submission.Known : Submission.Conflict, state, default);
+            if (!reader.IsDBNull(2))
+                return (Submission.Known, state, reader.GetDateTime(2));
+            // Removed, or read, between the two looks of one statement.
         }
     }
 
     /// <summary>After the broker did not take the request. If it is in the log all the same, whoever reads it there makes the row anew.</summary>
-    public async Task RemoveAsync(NewTask task, CancellationToken stop)
+    /// <param name="at">As <see cref="SubmitAsync"/> said it. A row that was asked for again since is not ours alone: the other one may have been accepted.</param>
+    public async Task RemoveAsync(NewTask task, DateTime at, CancellationToken stop)
     {
-        await using var command = database.CreateCommand($"DELETE FROM control.tasks WHERE tenant = $1 AND request_id = $2 AND digest = $3 AND state = {TaskColumns.Number(TaskState.Submitted)}");
+        await using var command = database.CreateCommand($"DELETE FROM control.tasks WHERE tenant = $1 AND request_id = $2 AND digest = $3 AND submitted_at = $4 AND state = {TaskColumns.Number(TaskState.Submitted)}");
         command.Parameters.AddWithValue(task.Key.Tenant);
         command.Parameters.AddWithValue(task.Key.RequestId);
         command.Parameters.AddWithValue(task.Digest);
+        command.Parameters.AddWithValue(at);
         await command.ExecuteNonQueryAsync(stop);
     }
 

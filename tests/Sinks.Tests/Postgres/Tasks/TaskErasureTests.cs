@@ -52,14 +52,18 @@ public sealed class TaskErasureTests
         static TaskAnswer Answer(string id, string user) => new(new TaskKey("default", id), TaskState.Completed, """{"labels":[1]}""", null, $$"""{"users":["{{user}}"]}""");
         await AdmitAsync("under way");
         await AdmitAsync("of another");
+        var logged = await store.Database.ValueAsync<DateTime>("SELECT clock_timestamp()");
         var requests = new ErasureRequests(store.Pool);
         var id = await requests.CreateAsync("default", "anna", null, null, Stop);
         // What it reads is still there.
         await AdmitAsync("before it was carried out");
         await requests.NoteAsync(id, ErasureRequests.Postgres, new Dictionary<string, long>(), null, verified: true, Stop);
         await AdmitAsync("of who returned");
-        Assert.Equal(4, await new TaskAnswers(store.Pool).WriteAsync([Answer("under way", "anna"), Answer("of another", "bert"), Answer("before it was carried out", "anna"), Answer("of who returned", "anna")], Stop));
-        Assert.Equal(["before it was carried out|8|erased", "of another|7|", "of who returned|7|", "under way|8|erased"],
+        // Its row went with the erasure, and its record is read again.
+        await execution.AdmitAsync([(new NewTask(new TaskKey("default", "read again"), [1], "kmeans", AnalysisPriority.Normal) { LoggedAt = logged }, true)], Stop);
+        Assert.Equal(5, await new TaskAnswers(store.Pool).WriteAsync(
+            [Answer("under way", "anna"), Answer("of another", "bert"), Answer("before it was carried out", "anna"), Answer("of who returned", "anna"), Answer("read again", "anna")], Stop));
+        Assert.Equal(["before it was carried out|8|erased", "of another|7|", "of who returned|7|", "read again|8|erased", "under way|8|erased"],
             await store.Database.RowsAsync("SELECT concat_ws('|', request_id, state, coalesce(error_code, '')) FROM control.tasks ORDER BY 1", r => r.GetString(0)));
         Assert.Equal(0, await store.Database.ValueAsync<long>("SELECT count(*) FROM control.tasks WHERE state = 8 AND (result IS NOT NULL OR metadata IS NOT NULL)"));
     }

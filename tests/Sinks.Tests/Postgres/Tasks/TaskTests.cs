@@ -26,14 +26,37 @@ public sealed class TaskTests
     {
         await using var store = await Store.MigratedAsync();
         var requests = new TaskRequests(store.Pool);
-        Assert.Equal((Submission.New, TaskState.Submitted), await requests.SubmitAsync(Task("a"), Stop));
-        Assert.Equal((Submission.Known, TaskState.Submitted), await requests.SubmitAsync(Task("a"), Stop));
-        Assert.Equal((Submission.Conflict, TaskState.Submitted), await requests.SubmitAsync(Task("a", 2), Stop));
+        Assert.True(await requests.SubmitAsync(Task("a"), Stop) is (Submission.New, TaskState.Submitted, _));
+        var (known, state, at) = await requests.SubmitAsync(Task("a"), Stop);
+        Assert.Equal((Submission.Known, TaskState.Submitted), (known, state));
+        Assert.True(await requests.SubmitAsync(Task("a", 2), Stop) is (Submission.Conflict, TaskState.Submitted, _));
         Assert.Equal(Submission.New, (await requests.SubmitAsync(Task("a") with { Key = new("other", "a") }, Stop)).Submission);
-        await requests.RemoveAsync(Task("a", 2), Stop);
+        await requests.RemoveAsync(Task("a", 2), at, Stop);
         Assert.Equal("1|0", (await StateAsync(store, "a' AND tenant = 'default")));
-        await requests.RemoveAsync(Task("a"), Stop);
+        await requests.RemoveAsync(Task("a"), at, Stop);
         Assert.Equal("none", await StateAsync(store, "a' AND tenant = 'default"));
+    }
+
+    [Fact]
+    public async Task Who_was_refused_by_the_broker_leaves_a_row_that_was_asked_for_again_to_the_other()
+    {
+        await using var store = await Store.MigratedAsync();
+        var requests = new TaskRequests(store.Pool);
+        var first = await requests.SubmitAsync(Task("a"), Stop);
+        var second = await requests.SubmitAsync(Task("a"), Stop);
+        Assert.Equal((Submission.New, Submission.Known), (first.Submission, second.Submission));
+        // The second one's record is in the topic, and its client was told so: the task is there, and nobody else gets its id.
+        await requests.RemoveAsync(Task("a"), first.At, Stop);
+        Assert.Equal("1|0", await StateAsync(store, "a"));
+        Assert.Equal(Submission.Conflict, (await requests.SubmitAsync(Task("a", 2), Stop)).Submission);
+        // What nobody asked for again is its submitter's alone; what was read is nobody's to remove.
+        var alone = await requests.SubmitAsync(Task("b"), Stop);
+        await requests.RemoveAsync(Task("b"), alone.At, Stop);
+        Assert.Equal("none", await StateAsync(store, "b"));
+        var read = await requests.SubmitAsync(Task("c"), Stop);
+        await Process(store, "one").AdmitAsync([(Task("c"), true)], Stop);
+        await requests.RemoveAsync(Task("c"), read.At, Stop);
+        Assert.Equal("1,2,4|1|one", await StateAsync(store, "c"));
     }
 
     [Fact]
@@ -93,16 +116,16 @@ public sealed class TaskTests
     {
         await using var store = await Store.MigratedAsync();
         var (one, two, brief) = (Process(store, "one"), Process(store, "two"), Process(store, "brief", Over));
-        Assert.Equal(Claim.Missing, await one.ClaimAsync(Key("a"), false, Stop));
+        Assert.Equal(Claim.Missing, await one.ClaimAsync(Task("a"), false, Stop));
         await one.AdmitAsync([(Task("a"), false), (Task("b"), false)], Stop);
-        Assert.Equal(Claim.Ours, await one.ClaimAsync(Key("a"), false, Stop));
-        Assert.Equal(Claim.Leased, await two.ClaimAsync(Key("a"), true, Stop));
-        Assert.Equal(Claim.Ours, await one.ClaimAsync(Key("a"), false, Stop));
+        Assert.Equal(Claim.Ours, await one.ClaimAsync(Task("a"), false, Stop));
+        Assert.Equal(Claim.Leased, await two.ClaimAsync(Task("a"), true, Stop));
+        Assert.Equal(Claim.Ours, await one.ClaimAsync(Task("a"), false, Stop));
         Assert.Equal("1,2,3,4,3,4|2|one", await StateAsync(store, "a"));
-        Assert.Equal(Claim.Ours, await brief.ClaimAsync(Key("b"), false, Stop));
+        Assert.Equal(Claim.Ours, await brief.ClaimAsync(Task("b"), false, Stop));
         await System.Threading.Tasks.Task.Delay(20, Stop);
-        Assert.Equal(Claim.Vanished, await two.ClaimAsync(Key("b"), false, Stop));
-        Assert.Equal(Claim.Ours, await two.ClaimAsync(Key("b"), true, Stop));
+        Assert.Equal(Claim.Vanished, await two.ClaimAsync(Task("b"), false, Stop));
+        Assert.Equal(Claim.Ours, await two.ClaimAsync(Task("b"), true, Stop));
         Assert.Equal("1,2,3,4,3,4|2|two", await StateAsync(store, "b"));
         // Read once more from its topic while that message is there: no second one is made of it, but after a while, when it may be lost.
         Assert.Equal([Admission.TriedAlone, Admission.Begun], await brief.AdmitAsync([(Task("b"), true), (Task("a"), true)], Stop));
@@ -114,7 +137,27 @@ public sealed class TaskTests
         await two.RetryAsync([Key("b")], Stop);
         Assert.Equal("1,2,3,4,3,4,5,6|2", await StateAsync(store, "b"));
         await new TaskAnswers(store.Pool).WriteAsync([Answer("b", "1")], Stop);
-        Assert.Equal(Claim.Ended, await one.ClaimAsync(Key("b"), true, Stop));
+        Assert.Equal(Claim.Ended, await one.ClaimAsync(Task("b"), true, Stop));
+        // Another request's row: that of this one was removed, and its id used again.
+        Assert.Equal(Claim.Ended, await two.ClaimAsync(Task("a", 2), true, Stop));
+        Assert.Equal("1,2,3,4,3,4|2|one", await StateAsync(store, "a"));
+    }
+
+    [Fact]
+    public async Task Who_meets_a_row_that_is_being_made_waits_for_it_and_gets_its_word()
+    {
+        await using var store = await Store.MigratedAsync();
+        await using var other = await store.Sessions.OpenConnectionAsync(Stop);
+        await using var making = await other.BeginTransactionAsync(Stop);
+        await using (var insert = new Npgsql.NpgsqlCommand("INSERT INTO control.tasks (tenant, request_id, digest, algorithm, priority, state, states, entered, submitted_at) VALUES ('default', 'a', '\\x01', 'sum', 2, 1, '{1}', ARRAY[now()], now())", other))
+            await insert.ExecuteNonQueryAsync(Stop);
+        var admitting = Process(store, "one").AdmitAsync([(Task("b"), true), (Task("a"), true), (Task("c"), false)], Stop);
+        while (await store.Database.ValueAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0 && !admitting.IsCompleted)
+            await System.Threading.Tasks.Task.Delay(10, Stop);
+        Assert.False(admitting.IsCompleted);
+        await making.CommitAsync(Stop);
+        Assert.Equal([Admission.Execute, Admission.Execute, Admission.Execute], await admitting);
+        Assert.Equal(["1,2,4|1|one", "1,2,4|1|one", "1,2|0"], [await StateAsync(store, "a"), await StateAsync(store, "b"), await StateAsync(store, "c")]);
     }
 
     [Fact]
@@ -128,7 +171,7 @@ public sealed class TaskTests
             await System.Threading.Tasks.Task.Delay(500, Stop);
             Assert.Empty(await one.RenewAsync([Key("a")], Stop));
         }
-        Assert.Equal((Claim.Leased, Claim.Vanished), (await two.ClaimAsync(Key("a"), false, Stop), await two.ClaimAsync(Key("b"), false, Stop)));
+        Assert.Equal((Claim.Leased, Claim.Vanished), (await two.ClaimAsync(Task("a"), false, Stop), await two.ClaimAsync(Task("b"), false, Stop)));
         await new TaskRequests(store.Pool).CancelAsync(Key("b"), Stop);
         Assert.Equal([Key("b")], await one.RenewAsync([Key("a"), Key("b")], Stop));
     }
