@@ -19,6 +19,9 @@ sealed class Servers
     public string Repository { get; } = Required("PIPELINE_REPO");
     public string? Toolbox { get; } = Environment.GetEnvironmentVariable("PIPELINE_TOOLBOX") is { Length: > 0 } path ? path : null;
 
+    /// <summary>The broker's process, where this run has started it.</summary>
+    public int? KafkaProcess { get; } = int.TryParse(Environment.GetEnvironmentVariable("PIPELINE_TEST_KAFKA_PID"), out var process) ? process : null;
+
     public async Task<string> NewTopicAsync(string name)
     {
         var topic = $"bench.{name}.{Guid.NewGuid():N}"[..30];
