@@ -13,14 +13,18 @@ static class Median
     }
 
     /// <summary>
-    /// Median absolute deviation. Times <see cref="NormalScale"/> it estimates the standard deviation of a normal distribution. Rents an array of the values' size.
+    /// Median absolute deviation. Times <see cref="NormalScale"/> it estimates the standard deviation of a normal distribution. A distance beyond the largest double does
+    /// no harm; a result beyond it, to which only the scale can lead, is <see cref="KernelFault.Overflow"/>. Rents an array of the values' size.
     /// </summary>
     public static Outcome<double> AbsoluteDeviation(ReadOnlySpan<double> x, double scale, NanPolicy nan)
     {
         using var kept = Kept.Of(x, nan);
         if (kept.Error.Fault != KernelFault.None)
             return kept.Error;
-        return kept.HasNan ? double.NaN : scale * MiddleDistance(kept.Values, Middle(kept.Values));
+        if (kept.HasNan)
+            return double.NaN;
+        var deviation = scale * MiddleDistance(kept.Values, Middle(kept.Values));
+        return double.IsInfinity(deviation) && NotFinite.AllFinite(kept.Values) ? new Outcome<double>(deviation, KernelError.Overflow) : deviation;
     }
 
     /// <summary>1 / Φ⁻¹(¾).</summary>
@@ -45,10 +49,23 @@ static class Median
         var rented = ArrayPool<double>.Shared.Rent(x.Length);
         var distances = rented.AsSpan(0, x.Length);
         TensorPrimitives.Subtract(x, center, distances);
-        TensorPrimitives.Abs(distances, distances);
-        // An infinity is as far from itself as IEEE 754 can say: not a number.
-        var middle = NotFinite.AnyNan(distances) ? double.NaN : Middle(distances);
+        var middle = MiddleSize(distances);
+        // Half of the distances between finite values are at most half their range. With infinities beside them the farther of two middle ones can overflow where halfway
+        // between them is a double still: once more with half of everything, which loses nothing beside a center of that size.
+        if (double.IsInfinity(middle) && double.IsFinite(center))
+        {
+            TensorPrimitives.Multiply(x, 0.5, distances);
+            TensorPrimitives.Subtract(distances, center / 2, distances);
+            middle = 2 * MiddleSize(distances);
+        }
         ArrayPool<double>.Shared.Return(rented);
         return middle;
+    }
+
+    static double MiddleSize(Span<double> differences)
+    {
+        TensorPrimitives.Abs(differences, differences);
+        // An infinity is as far from itself as IEEE 754 can say: not a number.
+        return NotFinite.AnyNan(differences) ? double.NaN : Middle(differences);
     }
 }

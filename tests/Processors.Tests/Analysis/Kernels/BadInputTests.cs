@@ -47,6 +47,9 @@ public sealed class BadInputTests
         Assert.Equal(KernelFault.Overflow, Variance.Of(Huge, 1, NanPolicy.Raise).Error.Fault);
         Assert.Equal(2.886751345948129e307, Variance.Deviation(Huge, 1, NanPolicy.Raise).Value, 1e293);
         Assert.Equal(1e308, Median.Of([1e308, 1e308], NanPolicy.Raise).Value);
+        // From 1e308 the distances are 0, 0, 2e308 and ∞.
+        Assert.Equal(1e308, Median.AbsoluteDeviation([-1e308, 1e308, 1e308, double.PositiveInfinity], 1, NanPolicy.Omit).Value);
+        Assert.Equal(KernelFault.Overflow, Median.AbsoluteDeviation([-1.7e308, 0, 1.7e308], 3, NanPolicy.Raise).Error.Fault);
         Assert.Equal(KernelFault.Overflow, Quantiles.Iqr([-1.7e308, -1.7e308, 1.7e308, 1.7e308], QuantileMethod.R7, NanPolicy.Raise).Error.Fault);
         Assert.Equal(KernelFault.Overflow, Histogram.Of([-1.7e308, 1.7e308], null, NanPolicy.Raise, new long[2], new double[3]).Fault);
         var results = new double[2];
