@@ -18,12 +18,14 @@ sealed class Expiries(IAdminClient admin, KafkaOptions kafka, RabbitMqOptions? r
     /// <param name="until">What is erased was received until then.</param>
     public async Task<IReadOnlyList<ErasureExpiry>> ReadAsync(DateTime until, CancellationToken stop) => [.. await TopicsAsync(until, stop), .. Queues(until)];
 
-    /// <summary>Events, and requests and their results, which may name users: these only where they are, because not every installation analyses.</summary>
+    IEnumerable<string> Topics => kafka.Events.Select(t => t.Name).Concat(kafka.Requests.Select(t => t.Name)).Append(kafka.ResultsTopic).Distinct();
+
+    /// <summary>Events, and requests and their results, which may name users: these only where they are, because not every installation analyses. Where they are is not known of a broker that is away.</summary>
     async Task<IEnumerable<ErasureExpiry>> TopicsAsync(DateTime until, CancellationToken stop)
     {
         try
         {
-            var topics = kafka.Events.Select(t => t.Name).Concat(kafka.Requests.Select(t => t.Name)).Append(kafka.ResultsTopic).Distinct().Select(name => new ConfigResource { Type = ResourceType.Topic, Name = name });
+            var topics = Topics.Select(name => new ConfigResource { Type = ResourceType.Topic, Name = name });
             var answer = await admin.DescribeConfigsAsync(topics, new DescribeConfigsOptions { RequestTimeout = Timeout }).WaitAsync(Timeout * 2, clock, stop);
             return answer.Select(t => OfTopic(t.ConfigResource.Name, t.Entries.ToDictionary(e => e.Key, e => e.Value.Value), until));
         }
@@ -36,7 +38,7 @@ sealed class Expiries(IAdminClient admin, KafkaOptions kafka, RabbitMqOptions? r
         catch (Exception e) when (e is KafkaException or TimeoutException or ObjectDisposedException)
         {
             // No right to read it, no admin API, or away: the erasure does not wait for it, and the next attempt, if there is one, asks again.
-            return kafka.Events.Select(t => new ErasureExpiry(Kafka, t.Name, null, $"not known: the broker did not say its retention ({e.Message})"));
+            return Topics.Select(name => new ErasureExpiry(Kafka, name, null, $"not known: the broker did not say its retention ({e.Message})"));
         }
     }
 
