@@ -31,6 +31,9 @@ public sealed class Relay : IAsyncDisposable
         return (relay, $"{given.Scheme}://{given.UserInfo}@127.0.0.1:{relay.Port}{given.PathAndQuery}");
     }
 
+    /// <summary>What was held goes on its way.</summary>
+    public void Release() => _open.TrySetResult();
+
     public void Hold() => _open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
     async Task AcceptAsync()
