@@ -75,6 +75,7 @@ readonly unsafe struct SumFold<T> : IFold<Twofold>
         T sum0 = even, sum1 = odd, error0 = evenError, error1 = oddError;
         for (var i = 0; i < count; i += 2 * Lanes.Count)
         {
+            Lanes.Fetch(values + i);
             Add(ref sum0, ref error0, T.Load(values + i));
             Add(ref sum1, ref error1, T.Load(values + i + Lanes.Count));
         }
