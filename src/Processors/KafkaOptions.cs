@@ -74,7 +74,10 @@ public sealed class KafkaOptions
 
     public AdminClientConfig Admin() => new(new Dictionary<string, string>(Client)) { BootstrapServers = BootstrapServers, ClientId = "pipeline-processors" };
 
-    public ConsumerConfig Consumer(string road) => new(new Dictionary<string, string>(Client))
+    /// <param name="road">Its role.</param>
+    /// <param name="linger">How long its batches wait for company. Where they do, the broker does too, up to 50 ms or 128 KiB: else it answers as soon as there is one record, which at 10,000 events a
+    /// second was a third of the broker's work and a seventh of ours.</param>
+    public ConsumerConfig Consumer(string road, TimeSpan linger) => new(new Dictionary<string, string>(Client))
     {
         BootstrapServers = BootstrapServers,
         ClientId = $"pipeline-{road}",
@@ -98,6 +101,7 @@ public sealed class KafkaOptions
         FetchQueueBackoffMs = 5,
         MaxPartitionFetchBytes = 1024 * 1024,
         FetchMaxBytes = 4 * 1024 * 1024,
+        FetchMinBytes = linger > TimeSpan.Zero ? 128 * 1024 : 1,
         FetchWaitMaxMs = 50,
         // A topic made anew is noticed soon, and a new partition is consumed soon.
         TopicMetadataRefreshIntervalMs = 10_000,

@@ -112,11 +112,12 @@ public sealed class ConfigurationTests
     public void The_consumer_is_set_up_to_lose_nothing_whatever_the_settings_say()
     {
         var options = new KafkaOptions { BootstrapServers = "b", Client = new() { ["enable.auto.offset.store"] = "true", ["auto.offset.reset"] = "latest", ["security.protocol"] = "ssl" } };
-        var consumer = options.Consumer("events-postgres");
+        var consumer = options.Consumer("events-postgres", TimeSpan.FromMilliseconds(50));
         Assert.Equal((false, Confluent.Kafka.AutoOffsetReset.Error, Confluent.Kafka.IsolationLevel.ReadCommitted, "pipeline.events-postgres"), (consumer.EnableAutoOffsetStore, consumer.AutoOffsetReset, consumer.IsolationLevel, consumer.GroupId));
         Assert.Equal(Confluent.Kafka.SecurityProtocol.Ssl, consumer.SecurityProtocol);
         Assert.Equal(["efficiency.events"], options.Events.Select(t => t.Name));
         Assert.Equal("latest", options.Client["auto.offset.reset"]);
+        Assert.Equal(1, options.Consumer("analysis", TimeSpan.Zero).FetchMinBytes);
     }
 
     static async Task<(int Exit, string Output)> RunAsync(Dictionary<string, string> settings, params string[] arguments)

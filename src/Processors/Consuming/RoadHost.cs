@@ -29,7 +29,7 @@ sealed class RoadHost(
         await services.Topics.EnsureAsync(ending.Token);
         var settings = new WorkerSettings(road.Name, options.Value, new Turns(road.ConcurrentBatchesMax ?? options.Value.ConcurrentBatchesMax), services.Clock, services.Metrics, services.Log, services.Stop.Abandoning, Fail);
         settings = settings with { Linger = road.Linger ?? settings.Linger };
-        var poller = new RecordPoller(road, kafka.Value.Consumer(road.Name), (p, owner) => new PartitionWorker(p, road.Open(p), owner, settings), services.Metrics, services.Log);
+        var poller = new RecordPoller(road, kafka.Value.Consumer(road.Name, settings.Linger), (p, owner) => new PartitionWorker(p, road.Open(p), owner, settings), services.Metrics, services.Log);
         _poller = poller;
         services.Metrics.Watch(this);
         services.Log.Consuming(road.Name, string.Join(", ", road.TopicNames));
