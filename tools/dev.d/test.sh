@@ -139,8 +139,7 @@ test_covered() {
 
 bench_command() {
   test_environment bench
-  if [ -e "$STATE/run/kafka.pid" ]; then
-    PIPELINE_TEST_KAFKA_PID=$(cut -d ' ' -f 1 "$STATE/run/kafka.pid") && export PIPELINE_TEST_KAFKA_PID
-  fi
+  if PIPELINE_TEST_KAFKA_PID=$(pid_of kafka); then export PIPELINE_TEST_KAFKA_PID; fi
+  if PIPELINE_TEST_INFLUX_PID=$(pid_of influx); then export PIPELINE_TEST_INFLUX_PID; fi
   cd "$REPO" && PIPELINE_DEV_PART="$STATE#tests" dotnet "$(built tests/Benchmarks)/Pipeline.Benchmarks.dll" "$@" 9>&-
 }
