@@ -28,7 +28,7 @@ sealed partial class HostProcess : IAsyncDisposable
 
     public static HostProcess Ours(Servers servers, string host, Dictionary<string, string> settings)
     {
-        settings["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
+        settings.TryAdd("ASPNETCORE_URLS", "http://127.0.0.1:0");
         settings["Pipeline__Kafka__BootstrapServers"] = servers.Kafka;
         if (host == "Processors")
             settings.TryAdd("Pipeline__Analysis__GrpcAddress", "127.0.0.1:0");

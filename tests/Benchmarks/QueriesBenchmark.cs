@@ -38,7 +38,9 @@ static class QueriesBenchmark
         foreach (var (question, name, _) in Rows.Where(r => r.Question != Question.Performance))
             report.Ratio($"p50 {name}: whole / fifth", same.Of(question, 0.5), fifth.Of(question, 0.5), "1, however many raw rows");
 
+        var cpu = await CpuAsync(null);
         var idle = await store.AskAsync(address, year, time, Seed + 2);
+        await PrintCpuAsync(cpu, null);
         await using var processors = store.Processors();
         await store.ConsumingAsync(processors);
         var drained = 0L;
@@ -59,9 +61,10 @@ static class QueriesBenchmark
             var load = HttpLoad.RunAsync(address, requests, ArrivingEvents.BatchEvents, Arriving, time + warmth, ArrivingPerSecond / ArrivingEvents.BatchEvents);
             // A host that has just been started compiles itself.
             await Task.Delay(warmth);
-            var (before, paused) = (await store.StoredAsync(), GC.GetTotalPauseDuration());
+            var (before, paused, used) = (await store.StoredAsync(), GC.GetTotalPauseDuration(), await CpuAsync(processors));
             var answers = await store.AskAsync(address, year, time, Seed + 2);
             var stored = await store.StoredAsync() - before;
+            await PrintCpuAsync(used, processors);
             paused = GC.GetTotalPauseDuration() - paused;
             var sent = await load;
             var waited = Stopwatch.StartNew();
@@ -70,6 +73,15 @@ static class QueriesBenchmark
             report.Line($"  arrived meanwhile, {how}: {sent.EventsPerSecond:N0} events/s ({sent.Failures} batches failed, p99 {sent.Percentile(0.99):N1} ms); {stored / time.TotalSeconds:N0} events/s were stored; the clients' own collections paused them for {paused.TotalMilliseconds:N0} ms in all, and {waited.ElapsedMilliseconds:N0} ms after the last one everything was stored");
             return answers;
         }
+
+        async Task PrintCpuAsync((string Name, double Seconds)[] before, HostProcess? processors) =>
+            report.Line($"  CPU of {Environment.ProcessorCount} cores meanwhile: {string.Join(", ", (await CpuAsync(processors)).Zip(before, (now, then) => FormattableString.Invariant($"{now.Name} {(now.Seconds - then.Seconds) / time.TotalSeconds:N2}")))}");
+
+        async Task<(string Name, double Seconds)[]> CpuAsync(HostProcess? processors) =>
+        [
+            ("Ingest", ingest.Cpu.TotalSeconds), ("processors", processors?.Cpu.TotalSeconds ?? 0), ("PostgreSQL", await store.CpuAsync()), ("broker", StoreCpu.OfProcess(servers.KafkaProcess)),
+            ("InfluxDB", StoreCpu.OfProcess(servers.InfluxProcess)), ("this client", Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds), ("everything", StoreCpu.OfMachine()),
+        ];
     }
 
     /// <summary>The questions of a small store, whose people and projects are among those of the large one.</summary>
@@ -176,6 +188,8 @@ static class QueriesBenchmark
 
         /// <summary>Every offset passed is an event that was stored.</summary>
         public Task<long> StoredAsync() => CountAsync("SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM pipeline.offsets");
+
+        public async Task<double> CpuAsync() => await StoreCpu.SecondsAsync(_looking) ?? 0;
 
         async Task<long> CountAsync(string sql)
         {

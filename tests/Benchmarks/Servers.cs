@@ -20,7 +20,12 @@ sealed class Servers
     public string? Toolbox { get; } = Environment.GetEnvironmentVariable("PIPELINE_TOOLBOX") is { Length: > 0 } path ? path : null;
 
     /// <summary>The broker's process, where this run has started it.</summary>
-    public int? KafkaProcess { get; } = int.TryParse(Environment.GetEnvironmentVariable("PIPELINE_TEST_KAFKA_PID"), out var process) ? process : null;
+    public int? KafkaProcess { get; } = Process("KAFKA");
+
+    /// <summary>InfluxDB's, likewise.</summary>
+    public int? InfluxProcess { get; } = Process("INFLUX");
+
+    static int? Process(string server) => int.TryParse(Environment.GetEnvironmentVariable($"PIPELINE_TEST_{server}_PID"), out var process) ? process : null;
 
     public async Task<string> NewTopicAsync(string name)
     {

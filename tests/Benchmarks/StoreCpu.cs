@@ -30,6 +30,17 @@ static class StoreCpu
         return ticks / TicksPerSecond;
     }
 
+    /// <returns>0 for a process that is not known.</returns>
+    public static double OfProcess(int? process) => process is { } id && Fields(id) is { Count: > 15 } fields ? Sum(fields, 11, 12) / TicksPerSecond : 0;
+
+    /// <summary>What all processors of this machine have worked, whoever for.</summary>
+    public static double OfMachine()
+    {
+        // cpu user nice system idle iowait irq softirq steal
+        var ticks = File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return new[] { 1, 2, 3, 6, 7 }.Sum(i => double.Parse(ticks[i], CultureInfo.InvariantCulture)) / TicksPerSecond;
+    }
+
     /// <summary>What follows the command's name in /proc/PID/stat: state, parent, …; 11 and 12 are user and system time, 13 and 14 those of ended children.</summary>
     static List<string> Fields(int pid)
     {
