@@ -33,7 +33,7 @@ static class AnalysisTransportBenchmark
                 ["Pipeline__Analysis__CacheBytesMax"] = "0",
                 ["Pipeline__Analysis__GrpcAddress"] = grpc,
                 ["Pipeline__Analysis__GrpcSocket"] = socket,
-                ["ASPNETCORE_URLS"] = $"http://127.0.0.1:0;http://unix:{socket1}",
+                ["ASPNETCORE_URLS"] = string.Join(';', "http://127.0.0.1:0", $"{Uri.UriSchemeHttp}://unix:{socket1}"),
             });
             var url = await host.ListeningAsync();
             await using var ingest = HostProcess.Ours(servers, "Ingest", new()

@@ -59,12 +59,14 @@ readonly unsafe struct MomentFold<T, TOrder> : IFold<Moments>
     {
         var at = Math.Min(FirstLength, count);
         var block = Block(values, at);
-        var all = block;
+        var (all, drifts) = (block, false);
         for (; at < count; at += BlockLength)
         {
             var length = Math.Min(BlockLength, count - at);
             var origin = (block.Sum / block.Count).High;
-            if (!IsNear(values + at, length, origin, out block))
+            // Where one block is far from the one before, as in sorted values, so are the next ones of the piece.
+            drifts = drifts || !IsNear(values + at, length, origin, out block);
+            if (drifts)
                 block = Block(values + at, length);
             all = Moments.Merge(all, block);
         }
