@@ -45,7 +45,7 @@ public sealed class ProcessorsOptions : IValidatableObject
     [Range(1024, 64 * 1024 * 1024)]
     public int BatchBytesMax { get; set; } = 8 * 1024 * 1024;
 
-    /// <summary>How long a batch that is not full waits for more. Default 50 ms.</summary>
+    /// <summary>How long a batch that is not full waits for more; the broker, asked for records, waits as long before (50 ms at most). Default 50 ms.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
     public TimeSpan BatchLinger { get; set; } = TimeSpan.FromMilliseconds(50);
 

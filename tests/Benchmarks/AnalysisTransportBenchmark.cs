@@ -22,7 +22,7 @@ static class AnalysisTransportBenchmark
     {
         var database = await servers.NewDatabaseAsync();
         var folder = Directory.CreateTempSubdirectory("pipeline-bench-").FullName;
-        var (socket, socket1, grpc) = (Path.Combine(folder, "engine.sock"), Path.Combine(folder, "http1.sock"), FreeAddress());
+        var (socket, httpSocket, grpc) = (Path.Combine(folder, "engine.sock"), Path.Combine(folder, "http1.sock"), FreeAddress());
         try
         {
             await using var host = HostProcess.Ours(servers, "Processors", new()
@@ -33,14 +33,14 @@ static class AnalysisTransportBenchmark
                 ["Pipeline__Analysis__CacheBytesMax"] = "0",
                 ["Pipeline__Analysis__GrpcAddress"] = grpc,
                 ["Pipeline__Analysis__GrpcSocket"] = socket,
-                ["ASPNETCORE_URLS"] = string.Join(';', "http://127.0.0.1:0", $"{Uri.UriSchemeHttp}://unix:{socket1}"),
+                ["ASPNETCORE_URLS"] = $"http://127.0.0.1:0;http://unix:{httpSocket}",
             });
             var url = await host.ListeningAsync();
             await using var ingest = HostProcess.Ours(servers, "Ingest", new()
             {
                 ["Pipeline__Postgres__ConnectionString"] = database, ["Pipeline__Kafka__EventsTopic"] = "unused", ["Pipeline__Analysis__Engines__0"] = url.ToString(),
             });
-            await MeasureAsync(report, url, await ingest.ListeningAsync(), new Uri($"http://{grpc}"), socket, socket1, quick ? 20 : 200);
+            await MeasureAsync(report, url, await ingest.ListeningAsync(), new Uri($"http://{grpc}"), socket, httpSocket, quick ? 20 : 200);
         }
         finally
         {
@@ -49,7 +49,7 @@ static class AnalysisTransportBenchmark
         }
     }
 
-    static async Task MeasureAsync(Report report, Uri url, Uri ingest, Uri grpc, string socket, string socket1, int rounds)
+    static async Task MeasureAsync(Report report, Uri url, Uri ingest, Uri grpc, string socket, string httpSocket, int rounds)
     {
         var random = new Random(1);
         var values = Enumerable.Range(0, Million).Select(_ => random.Next(-1_000_000, 1_000_000) / 1000.0).ToArray();
@@ -65,7 +65,7 @@ static class AnalysisTransportBenchmark
         await peer.ConnectAsync((IPEndPoint)listener.LocalEndpoint);
         using var byTcp = new HttpClient();
         using var bySocket = new HttpClient(new SocketsHttpHandler { ConnectCallback = (_, stop) => ConnectAsync(socket, stop) });
-        using var bySocket1 = new HttpClient(new SocketsHttpHandler { ConnectCallback = (_, stop) => ConnectAsync(socket1, stop) });
+        using var byHttpSocket = new HttpClient(new SocketsHttpHandler { ConnectCallback = (_, stop) => ConnectAsync(httpSocket, stop) });
         var local = new Uri("http://localhost");
         const string path = "api/v1/analyze?algorithm=mean", call = "analytics.AnalyticsEngine/Analyze";
         (string Name, int Bytes, Func<Task> Send)[] roads =
@@ -74,7 +74,7 @@ static class AnalysisTransportBenchmark
             ("float64, TCP, HTTP/1.1", raw.Length, () => PostAsync(byTcp, new Uri(url, path), raw, "application/x-float64", HttpVersion.Version11)),
             ("float64, TCP, HTTP/1.1, through Ingest", raw.Length, () => PostAsync(byTcp, new Uri(ingest, path), raw, "application/x-float64", HttpVersion.Version11)),
             ("float64, TCP, HTTP/2", raw.Length, () => PostAsync(byTcp, new Uri(grpc, path), raw, "application/x-float64", HttpVersion.Version20)),
-            ("float64, Unix socket, HTTP/1.1", raw.Length, () => PostAsync(bySocket1, new Uri(local, path), raw, "application/x-float64", HttpVersion.Version11)),
+            ("float64, Unix socket, HTTP/1.1", raw.Length, () => PostAsync(byHttpSocket, new Uri(local, path), raw, "application/x-float64", HttpVersion.Version11)),
             ("float64, Unix socket, HTTP/2", raw.Length, () => PostAsync(bySocket, new Uri(local, path), raw, "application/x-float64", HttpVersion.Version20)),
             ("gRPC, TCP", frame.Length, () => PostAsync(byTcp, new Uri(grpc, call), frame, GrpcHeaders.ContentType, HttpVersion.Version20)),
             ("gRPC, Unix socket", frame.Length, () => PostAsync(bySocket, new Uri(local, call), frame, GrpcHeaders.ContentType, HttpVersion.Version20)),

@@ -74,12 +74,14 @@ static class QueriesBenchmark
             return answers;
         }
 
-        async Task PrintCpuAsync((string Name, double Seconds)[] before, HostProcess? processors) =>
-            report.Line($"  CPU of {Environment.ProcessorCount} cores meanwhile: {string.Join(", ", (await CpuAsync(processors)).Zip(before, (now, then) => FormattableString.Invariant($"{now.Name} {(now.Seconds - then.Seconds) / time.TotalSeconds:N2}")))}");
+        // What is not on this machine, or not known to be, is left out.
+        async Task PrintCpuAsync((string Name, double? Seconds)[] before, HostProcess? processors) =>
+            report.Line($"  CPU of {Environment.ProcessorCount} cores meanwhile: {string.Join(", ", (await CpuAsync(processors)).Zip(before).Where(p => p.First.Seconds is not null && p.Second.Seconds is not null)
+                .Select(p => FormattableString.Invariant($"{p.First.Name} {(p.First.Seconds - p.Second.Seconds) / time.TotalSeconds:N2}")))}");
 
-        async Task<(string Name, double Seconds)[]> CpuAsync(HostProcess? processors) =>
+        async Task<(string Name, double? Seconds)[]> CpuAsync(HostProcess? processors) =>
         [
-            ("Ingest", ingest.Cpu.TotalSeconds), ("processors", processors?.Cpu.TotalSeconds ?? 0), ("PostgreSQL", await store.CpuAsync()), ("broker", StoreCpu.OfProcess(servers.KafkaProcess)),
+            ("Ingest", ingest.Cpu.TotalSeconds), ("processors", processors?.Cpu.TotalSeconds), ("PostgreSQL", await store.CpuAsync()), ("broker", StoreCpu.OfProcess(servers.KafkaProcess)),
             ("InfluxDB", StoreCpu.OfProcess(servers.InfluxProcess)), ("this client", Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds), ("everything", StoreCpu.OfMachine()),
         ];
     }
@@ -189,7 +191,7 @@ static class QueriesBenchmark
         /// <summary>Every offset passed is an event that was stored.</summary>
         public Task<long> StoredAsync() => CountAsync("SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM pipeline.offsets");
 
-        public async Task<double> CpuAsync() => await StoreCpu.SecondsAsync(_looking) ?? 0;
+        public async Task<double?> CpuAsync() => await StoreCpu.SecondsAsync(_looking);
 
         async Task<long> CountAsync(string sql)
         {

@@ -3,11 +3,12 @@ using Npgsql;
 
 namespace Pipeline.Benchmarks;
 
-/// <summary>CPU seconds that PostgreSQL has used, all its processes together. Where the machine is shared, CPU a million events says more than a rate.</summary>
+/// <summary>CPU seconds that a store's processes have used. Where the machine is shared, CPU a million events says more than a rate.</summary>
 static class StoreCpu
 {
     const double TicksPerSecond = 100;
 
+    /// <summary>PostgreSQL's, all its processes together.</summary>
     /// <returns>Null where the server is not on this machine.</returns>
     public static async Task<double?> SecondsAsync(NpgsqlDataSource store)
     {
@@ -30,8 +31,8 @@ static class StoreCpu
         return ticks / TicksPerSecond;
     }
 
-    /// <returns>0 for a process that is not known.</returns>
-    public static double OfProcess(int? process) => process is { } id && Fields(id) is { Count: > 15 } fields ? Sum(fields, 11, 12) / TicksPerSecond : 0;
+    /// <returns>Null for a process that is not known.</returns>
+    public static double? OfProcess(int? process) => process is { } id && Fields(id) is { Count: > 15 } fields ? Sum(fields, 11, 12) / TicksPerSecond : null;
 
     /// <summary>What all processors of this machine have worked, whoever for.</summary>
     public static double OfMachine()

@@ -117,7 +117,13 @@ public sealed class ConfigurationTests
         Assert.Equal(Confluent.Kafka.SecurityProtocol.Ssl, consumer.SecurityProtocol);
         Assert.Equal(["efficiency.events"], options.Events.Select(t => t.Name));
         Assert.Equal("latest", options.Client["auto.offset.reset"]);
-        Assert.Equal(1, options.Consumer("analysis", TimeSpan.Zero).FetchMinBytes);
+    }
+
+    [Theory, InlineData(0, 1, 50), InlineData(1, 131_072, 1), InlineData(50, 131_072, 50), InlineData(10_000, 131_072, 50)]
+    public void The_broker_waits_for_company_where_batches_do_and_no_longer(int lingerMs, int minBytes, int waitMs)
+    {
+        var consumer = new KafkaOptions { BootstrapServers = "b" }.Consumer("any", TimeSpan.FromMilliseconds(lingerMs));
+        Assert.Equal((minBytes, waitMs), (consumer.FetchMinBytes, consumer.FetchWaitMaxMs));
     }
 
     static async Task<(int Exit, string Output)> RunAsync(Dictionary<string, string> settings, params string[] arguments)

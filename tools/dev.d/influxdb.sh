@@ -41,7 +41,7 @@ influx_start() {
 
 influx_start_2() {
   local folder=$STATE/data/influx/2
-  # Collected less often and written to its files in larger pieces, it answers in half the time while points arrive, for some hundred megabytes.
+  # Collected less often and written to its files in larger pieces, it answers in half the time while points arrive (docs/benchmarks.md), for some hundred megabytes.
   GOGC=${GOGC:-400} INFLUXD_STORAGE_CACHE_SNAPSHOT_MEMORY_SIZE=${INFLUXD_STORAGE_CACHE_SNAPSHOT_MEMORY_SIZE:-134217728} \
     spawn influx "$(cat "$STATE/run/influx.binary")" --http-bind-address "127.0.0.1:$(port influx)" --engine-path "$folder/engine" \
     --bolt-path "$folder/influxd.bolt" --sqlite-path "$folder/influxd.sqlite" --reporting-disabled --log-level warn

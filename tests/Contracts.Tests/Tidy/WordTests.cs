@@ -62,10 +62,10 @@ public sealed partial class WordTests
     [GeneratedRegex(@"(?m)^ *(?:public |internal |private |partial )*class ([A-Z]\w*)")]
     private static partial Regex OpenClass();
 
-    [GeneratedRegex(@"(?:https?|postgres|postgresql|amqp|kafka)://[^/\s""'{}$<\\()]+|\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b")]
+    [GeneratedRegex(@"(?:https?|postgres|postgresql|amqp|kafka)://[^/\s;""'{}$<\\()]+|\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b")]
     private static partial Regex Address();
 
-    /// <summary>Loopback, and the names that RFC 2606 reserves: origins and addresses that are only compared.</summary>
-    [GeneratedRegex(@"^(?:\w+://)?(?:[^@/]*@)?(?:127(?:\.\d+){3}|localhost|\[::1\]|(?:[\w.-]+\.)?example(?:\.(?:com|org|net))?|[\w.-]+\.(?:invalid|test))(?::\d*)?$")]
+    /// <summary>Loopback, a Unix socket (Kestrel writes <c>http://unix:/path</c>), and the names that RFC 2606 reserves: origins and addresses that are only compared.</summary>
+    [GeneratedRegex(@"^(?:\w+://)?(?:[^@/]*@)?(?:127(?:\.\d+){3}|localhost|unix(?=:$)|\[::1\]|(?:[\w.-]+\.)?example(?:\.(?:com|org|net))?|[\w.-]+\.(?:invalid|test))(?::\d*)?$")]
     private static partial Regex Loopback();
 }

@@ -47,7 +47,7 @@ public sealed class RequestProducerTests
         using var http = new HttpClient { BaseAddress = new Uri(host.Urls.Single()) };
         Task<Answer> AskAsync() => AnswerAsync(http.PostAsync("/api/v1/compute", new StringContent(Body, Encoding.UTF8, "application/json"), Stop));
 
-        // 1. The request is with the client of Kafka: its row says so. Twice the delivery timeout, and nobody said anything.
+        // 1. The row is there; the record goes to the client of Kafka next. Twice the delivery timeout, and nobody said anything.
         var asking = AskAsync();
         await Until.TrueAsync("the request has its row", Within, async () => await CountAsync(database, "state = 1") == 1);
         await Until.TrueAsync("the client is answered", Within, () =>

@@ -14,7 +14,7 @@ static class Median
 
     /// <summary>
     /// Median absolute deviation. Times <see cref="NormalScale"/> it estimates the standard deviation of a normal distribution. A distance beyond the largest double does
-    /// no harm; a result beyond it, to which only the scale can lead, is <see cref="KernelFault.Overflow"/>. Rents an array of the values' size.
+    /// no harm; a result beyond it, to which of finite values only the scale can lead, is <see cref="KernelFault.Overflow"/>. Rents an array of the values' size.
     /// </summary>
     public static Outcome<double> AbsoluteDeviation(ReadOnlySpan<double> x, double scale, NanPolicy nan)
     {

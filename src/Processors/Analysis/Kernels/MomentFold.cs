@@ -41,6 +41,7 @@ readonly struct MeanBefore : IOrigin
 /// <summary>
 /// Moments block by block. Deviations are taken from the mean of the block before, so that a block is read once, and memory never waits; what that mean is off, the sums are corrected for (Pébay 2008). Where it is off
 /// by more than an eighth of the block's own deviation, as in values that drift, the correction would cost digits, and at the first block there is none: these are read twice, for their own mean in twofold precision and for the deviations from that.
+/// The mean is good to one ulp times its condition, Σ|x| / |Σx|, and not to the last bit, as that of <see cref="Sum"/> is: deviations are rounded before they are added up.
 /// </summary>
 readonly unsafe struct MomentFold<T, TOrder> : IFold<Moments>
     where T : struct, ILanes<T>
@@ -65,7 +66,7 @@ readonly unsafe struct MomentFold<T, TOrder> : IFold<Moments>
             var length = Math.Min(BlockLength, count - at);
             var origin = (block.Sum / block.Count).High;
             // Where one block is far from the one before, as in sorted values, so are the next ones of the piece.
-            drifts = drifts || !IsNear(values + at, length, origin, out block);
+            drifts = drifts || !TryOnce(values + at, length, origin, out block);
             if (drifts)
                 block = Block(values + at, length);
             all = Moments.Merge(all, block);
@@ -92,7 +93,7 @@ readonly unsafe struct MomentFold<T, TOrder> : IFold<Moments>
 
     /// <summary>In one reading.</summary>
     /// <returns>False where the origin was too far off, or the values are none that can be added up.</returns>
-    static bool IsNear(double* values, int count, double origin, out Moments block)
+    static bool TryOnce(double* values, int count, double origin, out Moments block)
     {
         var totals = Added<MeanBefore>(values, count, T.All(origin), T.All(0));
         Twofold s1 = Lanes.Total(totals.S1, totals.E1), s2 = Lanes.Total(totals.S2, totals.E2);
