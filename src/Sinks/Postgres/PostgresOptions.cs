@@ -7,8 +7,9 @@ namespace Pipeline.Sinks.Postgres;
 public sealed class PostgresOptions : IValidatableObject
 {
     public const string Section = "Pipeline:Postgres";
+    const string GssMode = "GSS Encryption Mode";
 
-    /// <summary>A <c>postgres://user:password@host:port/database</c> URI or Npgsql keywords. Required.</summary>
+    /// <summary>A <c>postgres://user:password@host:port/database</c> URI or Npgsql keywords. Required. Encryption by Kerberos (GSSAPI) only where it asks for it, or <c>PGGSSENCMODE</c> does.</summary>
     [Required]
     public string ConnectionString { get; set; } = "";
 
@@ -38,6 +39,10 @@ public sealed class PostgresOptions : IValidatableObject
         builder.MaxAutoPrepare = 40;
         builder.AutoPrepareMinUsages = 2;
         builder.IncludeErrorDetail = false;
+        // Npgsql 10 asks for Kerberos encryption first, and its second attempt without leaves the first socket to the garbage collector when the
+        // server hangs up: each attempt during an outage would cost a descriptor. Who wants it asks for it.
+        if (!builder.ShouldSerialize(GssMode) && Environment.GetEnvironmentVariable("PGGSSENCMODE") is null)
+            builder.GssEncryptionMode = GssEncryptionMode.Disable;
         return builder;
     }
 
@@ -72,7 +77,7 @@ public sealed class PostgresOptions : IValidatableObject
         {
             var parts = pair.Split('=', 2);
             var name = Uri.UnescapeDataString(parts[0]);
-            builder[name == "sslmode" ? "SSL Mode" : name] = Uri.UnescapeDataString(parts.Length > 1 ? parts[1] : "");
+            builder[name switch { "sslmode" => "SSL Mode", "gssencmode" => GssMode, _ => name }] = Uri.UnescapeDataString(parts.Length > 1 ? parts[1] : "");
         }
         return builder;
     }

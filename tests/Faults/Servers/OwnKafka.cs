@@ -24,6 +24,9 @@ sealed class OwnKafka
         var settings = proxiedPort == 0 ? "default.replication.factor=1 min.insync.replicas=1 broker.session.timeout.ms=4000 broker.heartbeat.interval.ms=1000" : $"listeners=CONTROLLER://127.0.0.1:{port + 1},PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behindPort} "
             + $"advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxiedPort} "
             + "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT inter.broker.listener.name=PLAINTEXT";
+        // A name of our own: of the script's, made by chance, one in 64 begins with a dash, and its formatting takes that for an option.
+        Directory.CreateDirectory(data);
+        await File.WriteAllTextAsync(Path.Combine(data, "cluster"), Guid.NewGuid().ToString("N")[..22]);
         var servers = await ServerProcess.RunAsync(Patience, ["bash", script, "start", "--brokers", $"{brokers}", "--port", $"{port}", "--dir", data], ("KAFKA_SETTINGS", settings));
         return new OwnKafka(script, data, brokers, servers.Trim());
     }

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
 using Pipeline.Sinks.Postgres;
 
 namespace Pipeline.Sinks.Tests.Postgres;
@@ -23,7 +26,7 @@ public sealed class PostgresOptionsTests
     public void Reads_the_uris_parameters()
     {
         var built = new PostgresOptions { ConnectionString = "postgres://u:p@localhost/db?sslmode=require&Maximum%20Pool%20Size=7" }.Build("app");
-        Assert.Equal(Npgsql.SslMode.Require, built.SslMode);
+        Assert.Equal(SslMode.Require, built.SslMode);
         Assert.Equal(7, built.MaxPoolSize);
     }
 
@@ -34,6 +37,53 @@ public sealed class PostgresOptionsTests
         Assert.Equal((7, 9), (built.Timeout, built.CommandTimeout));
         Assert.InRange(built.TcpKeepAliveTime, 1, 30);
         Assert.False(built.IncludeErrorDetail);
+    }
+
+    [Theory]
+    [InlineData("Host=localhost", GssEncryptionMode.Disable)]
+    [InlineData("postgres://u:p@localhost/db", GssEncryptionMode.Disable)]
+    [InlineData("Host=localhost;GSS Encryption Mode=Require", GssEncryptionMode.Require)]
+    [InlineData("Host=localhost;GssEncryptionMode=Prefer", GssEncryptionMode.Prefer)]
+    [InlineData("postgres://u:p@localhost/db?gssencmode=require", GssEncryptionMode.Require)]
+    public void Encrypts_by_kerberos_where_it_is_asked_for(string text, GssEncryptionMode expected) =>
+        Assert.Equal(expected, new PostgresOptions { ConnectionString = text }.Build("app").GssEncryptionMode);
+
+    [Fact]
+    public void The_clients_own_variable_asks_for_kerberos_too()
+    {
+        Environment.SetEnvironmentVariable("PGGSSENCMODE", "prefer");
+        try
+        {
+            Assert.False(new PostgresOptions { ConnectionString = "Host=localhost" }.Build("app").ShouldSerialize("GSS Encryption Mode"));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("PGGSSENCMODE", null);
+        }
+    }
+
+    /// <summary>Seen from the server, which a socket that nobody disposed never tells that it is done.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(8)]
+    public async Task An_attempt_that_the_server_breaks_off_leaves_no_socket(int bytesRead)
+    {
+        using var server = new TcpListener(IPAddress.Loopback, 0);
+        server.Start();
+        await using var database = NpgsqlDataSource.Create(new PostgresOptions { ConnectionString = $"Host=127.0.0.1;Port={((IPEndPoint)server.LocalEndpoint).Port};Username=u;Password=p" }.Build("app"));
+        var cancellation = TestContext.Current.CancellationToken;
+        for (var attempt = 0; attempt < 20; attempt++)
+        {
+            var opening = database.OpenConnectionAsync(cancellation).AsTask();
+            using var client = await server.AcceptSocketAsync(cancellation);
+            await client.ReceiveAsync(new byte[bytesRead], cancellation);
+            client.Shutdown(SocketShutdown.Send);
+            await Assert.ThrowsAnyAsync<NpgsqlException>(() => opening.WaitAsync(TimeSpan.FromSeconds(10), cancellation));
+            var rest = new byte[1024];
+            while (await client.ReceiveAsync(rest, cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(10), cancellation) > 0)
+            {
+            }
+        }
     }
 
     [Theory]
