@@ -7,9 +7,18 @@ namespace Pipeline.Sinks.Postgres;
 public sealed class PostgresOptions : IValidatableObject
 {
     public const string Section = "Pipeline:Postgres";
-    const string GssMode = "GSS Encryption Mode";
+    const string GssMode = "GSS Encryption Mode", PoolMax = "Maximum Pool Size", IdleTime = "Connection Idle Lifetime";
 
-    /// <summary>A <c>postgres://user:password@host:port/database</c> URI or Npgsql keywords. Required. Encryption by Kerberos (GSSAPI) only where it asks for it, or <c>PGGSSENCMODE</c> does.</summary>
+    /// <summary>Connections of a host's pool at most, for calls that last milliseconds. More would wait for the same cores, and take other hosts' places in the server.</summary>
+    const int ConnectionsMax = 20;
+
+    /// <summary>What a burst has opened is given back after so many seconds, looked at every so many.</summary>
+    const int IdleSeconds = 30, IdleLookSeconds = 5;
+
+    /// <summary>
+    /// A <c>postgres://user:password@host:port/database</c> URI or Npgsql keywords. Required. Encryption by Kerberos (GSSAPI) only where it asks for it, or <c>PGGSSENCMODE</c> does. Unless it says otherwise
+    /// (<c>Maximum Pool Size</c>, <c>Connection Idle Lifetime</c>), a host's pool holds 20 connections at most, and unused ones for 30 s.
+    /// </summary>
     [Required]
     public string ConnectionString { get; set; } = "";
 
@@ -39,6 +48,10 @@ public sealed class PostgresOptions : IValidatableObject
         builder.MaxAutoPrepare = 40;
         builder.AutoPrepareMinUsages = 2;
         builder.IncludeErrorDetail = false;
+        if (!builder.ShouldSerialize(PoolMax))
+            builder.MaxPoolSize = ConnectionsMax;
+        if (!builder.ShouldSerialize(IdleTime))
+            (builder.ConnectionIdleLifetime, builder.ConnectionPruningInterval) = (IdleSeconds, IdleLookSeconds);
         // Npgsql 10 asks for Kerberos encryption first, and its second attempt without leaves the first socket to the garbage collector when the
         // server hangs up: each attempt during an outage would cost a descriptor. Who wants it asks for it.
         if (!builder.ShouldSerialize(GssMode) && Environment.GetEnvironmentVariable("PGGSSENCMODE") is null)

@@ -64,6 +64,7 @@ static class Faults
         new TerminatedInOutage("SIGTERM of Ingest while Kafka does not answer", Sign.Ingest, "kafka"),
         new MemoryPressure(),
         new BrokerKilledUnderRequests(),
+        new BrokerSaysNothingUnderRequests(),
         new PostgresStopsUnderRequests("PostgreSQL restarted, fast", ServerProcess.SigInt),
         new PostgresStopsUnderRequests("PostgreSQL restarted, immediate", ServerProcess.SigQuit),
         new PostgresStopsUnderRequests("PostgreSQL killed", ServerProcess.SigKill),

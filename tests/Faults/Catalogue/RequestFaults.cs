@@ -40,6 +40,58 @@ sealed class BrokerKilledUnderRequests() : RequestFault("broker killed and resta
     public override Task HealAsync(FaultRun run) => run.Kafka.Broker.RestartAsync(1);
 }
 
+/// <summary>
+/// The broker takes records and its answers are lost, for longer than Ingest waits for them: clients are told that nobody knows, rows are taken back, and the records are in the topic all the same. Each
+/// is executed once, whether it was asked for again or not.
+/// </summary>
+sealed class BrokerSaysNothingUnderRequests() : RequestFault("broker takes records and says nothing", 60)
+{
+    /// <summary>Longer than Ingest waits. Few records get through each time: the client sends no more than it may have unanswered.</summary>
+    static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
+
+    public override RequestShape Requests => new() { HttpPerSecond = 25, ResendShare = 0.3 };
+
+    public override (string, string)[] IngestSettings => [("Pipeline__Kafka__DeliveryTimeout", "00:00:03")];
+
+    public override bool SaysWhenItStruck => true;
+
+    public override TimeSpan Hold => TimeSpan.FromSeconds(8);
+
+    public override IReadOnlyList<Sign> Signs => [.. Sign.Down(Sign.Processors, "kafka"), .. Sign.Down(Sign.Ingest, "kafka")];
+
+    public override async Task InjectAsync(FaultRun run)
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            await run.Kafka.Wire.SwallowAsync(0);
+            await Task.Delay(Silence);
+            await HealAsync(run);
+            foreach (var host in (HostProcess[])[run.Ingest, run.Processors])
+                await Until.TrueAsync("the host has found its broker again", TimeSpan.FromSeconds(30), async () => (await HostView.LookAsync(host)).Field("dependencies.kafka.healthy") == "true");
+        }
+        await run.Kafka.Wire.SwallowAsync(0);
+        run.Struck();
+    }
+
+    public override async Task HealAsync(FaultRun run)
+    {
+        // What waits on an old connection would wait for the client's own deadline, a minute.
+        await run.Kafka.Wire.CutAsync();
+        await run.Kafka.Wire.ClearAsync();
+        await run.Kafka.Wire.MendAsync();
+    }
+
+    public override async Task CheckAsync(FaultRun run, Findings findings)
+    {
+        var ledger = run.Load.Requests!.Ledger;
+        var word = ledger.Told.Read();
+        var ids = ledger.Asked.Where(a => word.Unknown.Contains(a.Mark)).Select(a => a.Id).ToArray();
+        var executed = await run.Database.ValueAsync<long>("SELECT count(*) FROM control.tasks WHERE request_id = ANY($1) AND state = 7", (object)ids);
+        Seeds.Say($"{executed} of {ids.Length} requests of which nobody knew were executed");
+        findings.Expect(executed > 0, "nothing was executed of which its client was told that nobody knows");
+    }
+}
+
 sealed class PostgresStopsUnderRequests(string name, int signal) : RequestFault(name, 30)
 {
     public override TimeSpan Hold => TimeSpan.FromSeconds(5);

@@ -1,16 +1,7 @@
-using System.Net;
-using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 using Pipeline.Contracts.Analysis;
-using Pipeline.Ingest.Tasks;
 using Pipeline.Ingest.Tests.Host;
 using Pipeline.Pipeline.Tests.Harness;
 using Pipeline.Processors.Tests;
@@ -43,9 +34,8 @@ public sealed class RequestProducerTests
         await using var relay = new Relay(broker[0], int.Parse(broker[1], System.Globalization.CultureInfo.InvariantCulture));
         relay.Hold();
         var clock = new ManualClock(TimeProvider.System.GetUtcNow());
-        await using var host = await StartAsync(clock, $"127.0.0.1:{relay.Port}", topic.Name, database);
-        using var http = new HttpClient { BaseAddress = new Uri(host.Urls.Single()) };
-        Task<Answer> AskAsync() => AnswerAsync(http.PostAsync("/api/v1/compute", new StringContent(Body, Encoding.UTF8, "application/json"), Stop));
+        await using var host = await IngestInProcess.StartAsync($"127.0.0.1:{relay.Port}", topic.Name, database, DeliveryTimeout, clock);
+        Task<Answer> AskAsync() => host.PostAsync("/api/v1/compute", Body);
 
         // 1. The row is there; the record goes to the client of Kafka next. Twice the delivery timeout, and nobody said anything.
         var asking = AskAsync();
@@ -59,7 +49,7 @@ public sealed class RequestProducerTests
         answer.IsProblem(503, "broker_unavailable");
         Assert.Contains(new TimeoutException().Message, answer.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
         Assert.NotNull(answer.Header("Retry-After"));
-        Assert.Equal((0, 404), (await CountAsync(database, "true"), (await AnswerAsync(http.GetAsync($"/api/v1/task/{Id}", Stop))).Status));
+        Assert.Equal((0, 404), (await CountAsync(database, "true"), (await host.GetAsync($"/api/v1/task/{Id}")).Status));
 
         // 2. The broker is back, and takes what it was owed; nobody was told that it would.
         relay.Release();
@@ -90,32 +80,5 @@ public sealed class RequestProducerTests
         Assert.Equal(["owed|{1,2,4,7}|1"], await database.RowsAsync("SELECT concat_ws('|', request_id, states, attempts) FROM control.tasks", r => r.GetString(0)));
     }
 
-    static async Task<Answer> AnswerAsync(Task<HttpResponseMessage> answering)
-    {
-        using var answer = await answering;
-        return await Answer.OfAsync(answer);
-    }
-
     static Task<long> CountAsync(TestDatabase database, string condition) => database.ValueAsync<long>($"SELECT count(*) FROM control.tasks WHERE {condition}");
-
-    /// <summary>The host's own parts, in this process because of its clock.</summary>
-    static async Task<WebApplication> StartAsync(ManualClock clock, string kafka, string topic, TestDatabase database)
-    {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["Pipeline:Kafka:BootstrapServers"] = kafka, ["Pipeline:Kafka:RequestsTopic"] = topic, ["Pipeline:Kafka:DeliveryTimeout"] = $"{DeliveryTimeout}", ["Pipeline:Ingest:StopBudget"] = $"{DeliveryTimeout * 2}",
-            ["Pipeline:Postgres:ConnectionString"] = database.Uri,
-        });
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.AddIngest();
-        builder.Services.AddSingleton<TimeProvider>(clock);
-        var app = builder.Build();
-        Problem.Map(app);
-        app.MapGroup("/api/v1").MapTasks();
-        await app.StartAsync(Stop);
-        await Until.TrueAsync("the schema is there", TimeSpan.FromSeconds(60), database.HasSchemaAsync);
-        return app;
-    }
 }

@@ -39,4 +39,18 @@ public sealed class PostgresFaultsTests
         foreach (var exception in (Exception[])[new InvalidOperationException("x"), new NullReferenceException("x"), new ArgumentException("x"), new OverflowException("x")])
             Assert.Equal(StoreFault.Fatal, PostgresFaults.Classify(exception));
     }
+
+    [Fact]
+    public async Task A_pool_without_a_place_is_transient_and_serves_again_when_one_is_given_back()
+    {
+        await using var store = await Store.MigratedAsync();
+        var settings = new PostgresOptions { ConnectionString = store.Database.Uri, ConnectTimeout = TimeSpan.FromSeconds(1) }.Build("pipeline-under-test");
+        settings.MaxPoolSize = 1;
+        await using var pool = NpgsqlDataSource.Create(settings);
+        var stop = TestContext.Current.CancellationToken;
+        await using (await pool.OpenConnectionAsync(stop))
+            Assert.Equal(StoreFault.Transient, PostgresFaults.Classify(await Assert.ThrowsAnyAsync<Exception>(async () => await pool.OpenConnectionAsync(stop))));
+        await using var again = await pool.OpenConnectionAsync(stop);
+        Assert.Equal(System.Data.ConnectionState.Open, again.State);
+    }
 }

@@ -40,6 +40,17 @@ public sealed class PostgresOptionsTests
     }
 
     [Theory]
+    [InlineData("Host=localhost", 20, 30)]
+    [InlineData("postgres://u:p@localhost/db?Maximum%20Pool%20Size=7", 7, 30)]
+    [InlineData("Host=localhost;Connection Idle Lifetime=60;MaxPoolSize=50", 50, 60)]
+    public void Bounds_its_share_of_the_servers_connections(string text, int connections, int idleSeconds)
+    {
+        var built = new PostgresOptions { ConnectionString = text }.Build("app");
+        Assert.Equal((connections, idleSeconds), (built.MaxPoolSize, built.ConnectionIdleLifetime));
+        Assert.InRange(built.ConnectionPruningInterval, 1, idleSeconds / 2);
+    }
+
+    [Theory]
     [InlineData("Host=localhost", GssEncryptionMode.Disable)]
     [InlineData("postgres://u:p@localhost/db", GssEncryptionMode.Disable)]
     [InlineData("Host=localhost;GSS Encryption Mode=Require", GssEncryptionMode.Require)]
