@@ -23,6 +23,8 @@ namespace Pipeline.Ingest;
 /// <summary>What the host is made of.</summary>
 static class IngestHost
 {
+    const string StatisticsPool = "statistics";
+
     public static readonly string[] Sections = [KafkaOptions.Section, IngestOptions.Section, PostgresOptions.Section, InfluxOptions.Section, EngineOptions.Section];
 
     public static string Version => typeof(IngestHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
@@ -43,17 +45,11 @@ static class IngestHost
         services.AddSingleton<IngestMetrics>();
         services.AddSingleton<Readiness>();
         services.AddSingleton(p => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-ingest")));
-        services.AddSingleton<MetricsReader>();
-        services.AddSingleton<MemberReader>();
-        services.AddSingleton<MemberFigures>();
-        services.AddSingleton<QualityReader>();
-        services.AddSingleton<RawCountsReader>();
-        services.AddSingleton<RhythmReader>();
+        AddStatistics(services);
         services.AddSingleton<IngestCountWriter>();
         services.AddSingleton<IngestCounts>();
         services.AddHostedService(p => p.GetRequiredService<IngestCounts>());
         services.AddSingleton<ErasureRequests>();
-        services.AddSingleton<DeadLetterReader>();
         services.AddSingleton<TaskRequests>();
         services.AddSingleton<TaskReader>();
         services.AddSingleton<CachedResults>();
@@ -71,6 +67,20 @@ static class IngestHost
         AddHealth(services);
         AddMetrics(services);
         AddWeb(builder);
+    }
+
+    /// <summary>Questions that may last seconds have a pool of their own, so that tasks and health do not stand behind them.</summary>
+    static void AddStatistics(IServiceCollection services)
+    {
+        services.AddKeyedSingleton(StatisticsPool, (p, _) => NpgsqlDataSource.Create(Options<PostgresOptions>(p).Build("pipeline-statistics")));
+        AddReader(database => new MetricsReader(database));
+        AddReader(database => new MemberReader(database));
+        AddReader(database => new QualityReader(database));
+        AddReader(database => new RawCountsReader(database));
+        AddReader(database => new RhythmReader(database));
+        AddReader(database => new DeadLetterReader(database));
+        services.AddSingleton<MemberFigures>();
+        void AddReader<T>(Func<NpgsqlDataSource, T> make) where T : class => services.AddSingleton(p => make(p.GetRequiredKeyedService<NpgsqlDataSource>(StatisticsPool)));
     }
 
     static void AddInflux(IServiceCollection services)

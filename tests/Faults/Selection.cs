@@ -33,7 +33,8 @@ static class Selection
             return [.. Catalogue.Faults.All.Where(f => Wish.Split(',').Any(w => f.Name.Contains(w.Trim(), StringComparison.OrdinalIgnoreCase))).Select(f => (f, Seed))];
         var random = new Random(Seed);
         var left = Lanes * (Budget.TotalSeconds - StartSeconds);
-        List<(Fault, int)> chosen = [.. FailingSeeds.All.Select(s => (Catalogue.Faults.Named(s.Fault), s.Seed))];
+        List<(Fault Fault, int)> chosen = [.. FailingSeeds.All.Select(s => (Catalogue.Faults.Named(s.Fault), s.Seed))];
+        left -= chosen.Sum(c => c.Fault.UsualSeconds);
         foreach (var fault in Catalogue.Faults.All.OrderBy(_ => random.Next()))
         {
             if (fault.UsualSeconds > left)

@@ -79,4 +79,40 @@ public sealed class StoredInputTests
         // A project that nobody knows has a series of zeros, as its statistics have.
         Assert.Equal(0, (await AnalyzeAsync(api, "sum", """{"metric":"events","project_id":"nobody's","from":"2024-01-01T00:00:00Z","to":"2024-01-08T00:00:00Z"}""")).Body.GetProperty("result").GetProperty("value").GetDouble());
     }
+
+    /// <summary>More of them than a pool has connections, so that what stood behind them would be refused after five seconds.</summary>
+    [Fact]
+    public async Task Questions_that_the_store_is_slow_to_answer_hold_up_no_request_and_no_health()
+    {
+        const int Questions = 40;
+        await using var queues = RabbitQueues.Create(road: "analysis");
+        await using var pipeline = await (await PipelineUnderTest.CreateAsync(1)).WithAnalysisAsync(1);
+        var engine = await pipeline.StartProcessorsAsync([.. queues.Settings, ("Pipeline__Processors__Roles", "engine,analysis,results-postgres,failures"), ("Pipeline__Analysis__Python", "off")]);
+        var ingest = await pipeline.StartIngestAsync(("Pipeline__Analysis__Engines__0", engine.Url.ToString()));
+        var slow = await pipeline.Database.LockAsync("pipeline.activity");
+        var statistics = Enumerable.Range(0, Questions).Select(_ => PipelineUnderTest.Http.GetAsync(new Uri(ingest.Url, "api/v1/stats/projects/p"), Stop)).ToList();
+        var inputs = Enumerable.Range(0, Questions).Select(_ => AnalyzeAsync(ingest.Url, "sum", """{"metric":"events","project_id":"p"}""")).ToList();
+        await Until.TrueAsync("both kinds stand before the lock", TimeSpan.FromSeconds(30), async () => await pipeline.Database.ValueAsync<long>("""
+            SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+            """) == 2);
+
+        // Long enough for whoever stands behind them to give up.
+        for (var i = 0; i < 8; i++)
+        {
+            using var accepted = await PipelineUnderTest.Http.PostAsync(new Uri(ingest.Url, "api/v1/compute"),
+                new StringContent($$$"""{"request_id":"{{{i}}}","algorithm":"sum","input":{"values":[1,1]}}""", Encoding.UTF8, "application/json"), Stop);
+            Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
+            Assert.Equal("completed", (await GetAsync(ingest.Url, $"api/v1/task/{i}?wait=20")).GetProperty("status").GetString());
+            foreach (var host in (Uri[])[ingest.Url, engine.Url])
+                Assert.True((await GetAsync(host, "health")).GetProperty("dependencies").GetProperty("postgres").GetProperty("healthy").GetBoolean());
+            await Task.Delay(TimeSpan.FromSeconds(1), Stop);
+        }
+        Assert.DoesNotContain(inputs, i => i.IsCompleted);
+
+        await slow.DisposeAsync();
+        Assert.All(await Task.WhenAll(inputs), i => Assert.Equal(HttpStatusCode.OK, i.Status));
+        // Those that found no place in time are told so; they are asked again.
+        Assert.All(await Task.WhenAll(statistics), s => Assert.Contains(s.StatusCode, (HttpStatusCode[])[HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable]));
+        Assert.Equal(0, await pipeline.Database.ValueAsync<long>("SELECT count(*) FROM pipeline.dead_letters"));
+    }
 }

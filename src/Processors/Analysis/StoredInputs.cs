@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text.Json;
 using Pipeline.Contracts;
 using Pipeline.Contracts.Analysis;
+using Pipeline.Processors.Consuming;
 using Pipeline.Processors.Failures;
 using Pipeline.Sinks.Metrics;
 using Pipeline.Sinks.Postgres;
@@ -24,6 +25,9 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
 
     const int UsersPage = 500;
 
+    /// <summary>Reads at a time. They may last seconds; what admits and answers tasks, from the same pool, must not stand behind them.</summary>
+    const int ReadsMax = 4;
+
     /// <summary>Without <c>from</c>: as many days before <c>to</c>.</summary>
     static readonly TimeSpan WindowDefault = TimeSpan.FromDays(30);
 
@@ -34,6 +38,8 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
 
     /// <summary>What tells users apart that work in different ways; the columns of the matrix, in this order.</summary>
     static readonly string[] Features = ["annotations_per_hour", "time_per_object_p50_ms", "time_per_object_p90_ms", "success_rate", "rework_rate", "undo_rate", "idle_ratio", "active_time_s"];
+
+    readonly Turns _reading = new(ReadsMax);
 
     /// <summary>About how many values it will be, before anything is read.</summary>
     public static long Estimate(EventsInput input) => input.Metric switch
@@ -63,6 +69,7 @@ sealed class StoredInputs(MetricsReader metrics, MemberReader members, DurationR
     /// <summary>One question to the store. What is wrong with a request is found outside of it: the breaker would take it for a fault of the store, and a few bad requests would stop every road.</summary>
     async Task<T> AskAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken stop)
     {
+        using var turn = await _reading.TakeAsync(alone: false, stop);
         try
         {
             return await postgres.RunAsync(read, stop);

@@ -7,9 +7,9 @@ namespace Pipeline.Sinks.Postgres;
 public sealed class PostgresOptions : IValidatableObject
 {
     public const string Section = "Pipeline:Postgres";
-    const string GssMode = "GSS Encryption Mode", PoolMax = "Maximum Pool Size", IdleTime = "Connection Idle Lifetime";
+    const string GssMode = "GSS Encryption Mode", PoolMax = "Maximum Pool Size", IdleTime = "Connection Idle Lifetime", IdleLook = "Connection Pruning Interval";
 
-    /// <summary>Connections of a host's pool at most, for calls that last milliseconds. More would wait for the same cores, and take other hosts' places in the server.</summary>
+    /// <summary>Connections of a pool at most. More would wait for the same cores, and take other hosts' places in the server.</summary>
     const int ConnectionsMax = 20;
 
     /// <summary>What a burst has opened is given back after so many seconds, looked at every so many.</summary>
@@ -17,7 +17,7 @@ public sealed class PostgresOptions : IValidatableObject
 
     /// <summary>
     /// A <c>postgres://user:password@host:port/database</c> URI or Npgsql keywords. Required. Encryption by Kerberos (GSSAPI) only where it asks for it, or <c>PGGSSENCMODE</c> does. Unless it says otherwise
-    /// (<c>Maximum Pool Size</c>, <c>Connection Idle Lifetime</c>), a host's pool holds 20 connections at most, and unused ones for 30 s.
+    /// (<c>Maximum Pool Size</c>, <c>Connection Idle Lifetime</c>), a pool holds 20 connections at most, and unused ones for 30 s.
     /// </summary>
     [Required]
     public string ConnectionString { get; set; } = "";
@@ -48,15 +48,24 @@ public sealed class PostgresOptions : IValidatableObject
         builder.MaxAutoPrepare = 40;
         builder.AutoPrepareMinUsages = 2;
         builder.IncludeErrorDetail = false;
-        if (!builder.ShouldSerialize(PoolMax))
-            builder.MaxPoolSize = ConnectionsMax;
-        if (!builder.ShouldSerialize(IdleTime))
-            (builder.ConnectionIdleLifetime, builder.ConnectionPruningInterval) = (IdleSeconds, IdleLookSeconds);
-        // Npgsql 10 asks for Kerberos encryption first, and its second attempt without leaves the first socket to the garbage collector when the
-        // server hangs up: each attempt during an outage would cost a descriptor. Who wants it asks for it.
-        if (!builder.ShouldSerialize(GssMode) && Environment.GetEnvironmentVariable("PGGSSENCMODE") is null)
+        BoundPool(builder);
+        // Npgsql 10 asks for Kerberos encryption first; where the server hangs up on that, its second attempt, without, leaves its socket to the
+        // garbage collector: each attempt during an outage would cost a descriptor. Who wants it asks for it.
+        if (!builder.ShouldSerialize(GssMode) && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("PGGSSENCMODE")))
             builder.GssEncryptionMode = GssEncryptionMode.Disable;
         return builder;
+    }
+
+    /// <summary>What the string says stays, and what it does not say fits to that: Npgsql refuses a smallest size above the largest, and a look at idle ones that comes later than their end.</summary>
+    static void BoundPool(NpgsqlConnectionStringBuilder builder)
+    {
+        if (!builder.ShouldSerialize(PoolMax))
+            builder.MaxPoolSize = Math.Max(ConnectionsMax, builder.MinPoolSize);
+        var looks = builder.ShouldSerialize(IdleLook);
+        if (!builder.ShouldSerialize(IdleTime))
+            builder.ConnectionIdleLifetime = looks ? Math.Max(IdleSeconds, builder.ConnectionPruningInterval) : IdleSeconds;
+        if (!looks)
+            builder.ConnectionPruningInterval = Math.Clamp(builder.ConnectionIdleLifetime, 1, IdleLookSeconds);
     }
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
@@ -64,9 +73,10 @@ public sealed class PostgresOptions : IValidatableObject
         string? error = null;
         try
         {
-            Build("");
+            // Made, and not opened: some settings are at odds only with each other.
+            using var _ = NpgsqlDataSource.Create(Build(""));
         }
-        catch (Exception e) when (e is ArgumentException or FormatException)
+        catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException or NotSupportedException)
         {
             error = e.Message;
         }

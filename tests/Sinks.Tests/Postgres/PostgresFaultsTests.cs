@@ -44,12 +44,16 @@ public sealed class PostgresFaultsTests
     public async Task A_pool_without_a_place_is_transient_and_serves_again_when_one_is_given_back()
     {
         await using var store = await Store.MigratedAsync();
-        var settings = new PostgresOptions { ConnectionString = store.Database.Uri, ConnectTimeout = TimeSpan.FromSeconds(1) }.Build("pipeline-under-test");
+        var settings = new PostgresOptions { ConnectionString = store.Database.Uri, ConnectTimeout = TimeSpan.FromSeconds(3) }.Build("pipeline-under-test");
         settings.MaxPoolSize = 1;
         await using var pool = NpgsqlDataSource.Create(settings);
         var stop = TestContext.Current.CancellationToken;
         await using (await pool.OpenConnectionAsync(stop))
-            Assert.Equal(StoreFault.Transient, PostgresFaults.Classify(await Assert.ThrowsAnyAsync<Exception>(async () => await pool.OpenConnectionAsync(stop))));
+        {
+            var refused = await Assert.ThrowsAnyAsync<Exception>(async () => await pool.OpenConnectionAsync(stop));
+            Assert.Contains("pool", refused.Message, StringComparison.Ordinal);
+            Assert.Equal(StoreFault.Transient, PostgresFaults.Classify(refused));
+        }
         await using var again = await pool.OpenConnectionAsync(stop);
         Assert.Equal(System.Data.ConnectionState.Open, again.State);
     }

@@ -43,11 +43,14 @@ public sealed class PostgresOptionsTests
     [InlineData("Host=localhost", 20, 30)]
     [InlineData("postgres://u:p@localhost/db?Maximum%20Pool%20Size=7", 7, 30)]
     [InlineData("Host=localhost;Connection Idle Lifetime=60;MaxPoolSize=50", 50, 60)]
+    [InlineData("Host=localhost;Minimum Pool Size=30", 30, 30)]
+    [InlineData("Host=localhost;Connection Idle Lifetime=3", 20, 3)]
+    [InlineData("Host=localhost;Connection Pruning Interval=60", 20, 60)]
     public void Bounds_its_share_of_the_servers_connections(string text, int connections, int idleSeconds)
     {
         var built = new PostgresOptions { ConnectionString = text }.Build("app");
         Assert.Equal((connections, idleSeconds), (built.MaxPoolSize, built.ConnectionIdleLifetime));
-        Assert.InRange(built.ConnectionPruningInterval, 1, idleSeconds / 2);
+        NpgsqlDataSource.Create(built).Dispose();
     }
 
     [Theory]
@@ -62,6 +65,7 @@ public sealed class PostgresOptionsTests
     [Fact]
     public void The_clients_own_variable_asks_for_kerberos_too()
     {
+        var before = Environment.GetEnvironmentVariable("PGGSSENCMODE");
         Environment.SetEnvironmentVariable("PGGSSENCMODE", "prefer");
         try
         {
@@ -69,7 +73,7 @@ public sealed class PostgresOptionsTests
         }
         finally
         {
-            Environment.SetEnvironmentVariable("PGGSSENCMODE", null);
+            Environment.SetEnvironmentVariable("PGGSSENCMODE", before);
         }
     }
 
@@ -104,4 +108,15 @@ public sealed class PostgresOptionsTests
     [InlineData("postgres://")]
     public void What_cannot_be_read_is_an_argument_at_fault(string text) =>
         Assert.ThrowsAny<Exception>(() => new PostgresOptions { ConnectionString = text }.Build("app"));
+
+    [Theory]
+    [InlineData("Host=localhost;Minimum Pool Size=30;Maximum Pool Size=20")]
+    [InlineData("Host=localhost;Connection Idle Lifetime=5;Connection Pruning Interval=60")]
+    [InlineData("Host=localhost;Colour=red")]
+    [InlineData("postgres://")]
+    public void What_cannot_work_is_told_by_validation(string text)
+    {
+        var options = new PostgresOptions { ConnectionString = text };
+        Assert.Contains("ConnectionString", Assert.Single(options.Validate(new System.ComponentModel.DataAnnotations.ValidationContext(options))).ErrorMessage, StringComparison.Ordinal);
+    }
 }

@@ -27,14 +27,13 @@ public sealed class TopicProducerTests
 
         // 1. Two wait for a broker that says nothing.
         Task[] waiting = [ProduceAsync("a", "b"), ProduceAsync("c")];
-        await Task.Delay(200, Stop);
+        await Until.TrueAsync("all three are with the client", Within, () => Client(producer)!.Flush(TimeSpan.Zero) == 3);
         Assert.DoesNotContain(waiting, w => w.IsCompleted);
 
         // 2. The client breaks. Both are told, before its own time for a delivery is over.
         FatalError.Raise(Client(producer)!.Handle);
         foreach (var one in waiting)
             Assert.NotEqual(ErrorCode.Local_MsgTimedOut, (await Assert.ThrowsAnyAsync<KafkaException>(() => one.WaitAsync(Within))).Error.Code);
-        Assert.Equal(0, (await topic.EndsAsync()).Values.Sum());
 
         // 3. Its place is free: the same again goes through a new one.
         await Until.TrueAsync("the broken one is out", Within, () => Client(producer) is null);
